@@ -4,7 +4,7 @@ use crate::detect::alarm::{Alarm, Cause, Named};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
 use serde_json::{Value, json};
 
 /// What a larger history or a later hour may shift an alarm's onset by, minutes.
@@ -81,7 +81,7 @@ pub fn counted(alarms: &[&Alarm]) -> (String, String) {
 
 /// Minutes as RFC 3339.
 pub fn minute(at: i64) -> String {
-    rfc3339(at * MINUTE_MS)
+    rfc3339(UtcMs::new(at * MINUTE_MS))
 }
 
 /// An alarm as `detect --format json` tells it.

@@ -29,8 +29,8 @@ pub fn shortest_outages(
         return Ok(BTreeMap::new());
     };
     // A server knows only the minutes of the first and the last event.
-    let minute = |ms: i64| ms.div_euclid(MINUTE_MS) * MINUTE_MS;
-    let seen = window.until_ms.min(minute(last) + MINUTE_MS) - window.since_ms.max(minute(first));
+    let (begin, end) = (first.minute().start(), (last.minute() + 1).start());
+    let seen = window.until_ms.min(end) - window.since_ms.max(begin);
     let days = seen as f64 / DAY_MS as f64;
     if days < 1.0 {
         return Ok(BTreeMap::new());

@@ -8,7 +8,7 @@ use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::engine::Options;
 use crate::detect::fleet::Id;
 use crate::model::direction::DirectionView;
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, HOUR_MIN, HOUR_MS, MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Series, SeriesSet};
@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Minutes of a point of a day's picture.
 const POINT_MIN: usize = 15;
-const HOUR_MIN: usize = 60;
 /// The last mail is looked for so far back.
 const LAST_DAYS: i64 = 30;
 /// Rows of a board.
@@ -65,7 +64,7 @@ pub struct BoardRow {
     /// The alarm, by its ID, and its onset as minutes since 1970.
     pub alarm: Option<(String, i64)>,
     /// The minute of its last mail, UTC milliseconds; none where it is too long ago to be looked for.
-    pub last_ms: Option<i64>,
+    pub last_ms: Option<UtcMs>,
     /// Messages of the last hour.
     pub hour: f64,
     /// What was expected of that hour.
@@ -100,7 +99,7 @@ pub struct BoardQuestion<'a> {
     /// Names that have a row also without any mail: those of the configuration.
     pub configured: [BTreeSet<String>; 3],
     /// The end of the last hour, UTC milliseconds.
-    pub end_ms: i64,
+    pub end_ms: UtcMs,
     /// Whether pictures of the day have the range that was expected: the detection is replayed for it.
     pub has_day_ranges: bool,
 }
@@ -111,7 +110,7 @@ pub struct BoardQuestion<'a> {
 /// The history cannot be read.
 pub fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Boards> {
     // The minute that has begun is part of it.
-    let end_ms = (question.end_ms + MINUTE_MS - 1).div_euclid(MINUTE_MS) * MINUTE_MS;
+    let end_ms = (question.end_ms + MINUTE_MS - 1).floor_to(MINUTE_MS);
     let day = Window {
         since_ms: end_ms - DAY_MS,
         until_ms: end_ms,
@@ -200,7 +199,7 @@ impl BoardDraft {
         Ok(BoardDraft {
             by,
             day: folded(24 * 60 / POINT_MIN, POINT_MIN),
-            hour: folded(1, HOUR_MIN),
+            hour: folded(1, HOUR_MIN as usize),
             hour_question: RateQuestion {
                 window: hour_window,
                 ..question.clone()
@@ -230,7 +229,7 @@ impl BoardDraft {
             rows.push(BoardRow {
                 state,
                 alarm: alarm.map(|alarm| (super::alarms::notice_id(alarm, &judgement.names), alarm.onset)),
-                last_ms: self.last.get(&day.name).copied(),
+                last_ms: self.last.get(&day.name).copied().map(UtcMs::new),
                 hour: per_hour(hour.volume()),
                 usual: usual.map(|(low, high)| (per_hour(low), per_hour(high))),
                 name: day.name.clone(),
@@ -259,7 +258,7 @@ fn rank(state: &RowState) -> u8 {
 }
 
 /// The last `count` points of `step` minutes, up to the end: means of the minutes that are known.
-fn folded(minutes: &SeriesSet, count: usize, step: usize, end_ms: i64) -> SeriesSet {
+fn folded(minutes: &SeriesSet, count: usize, step: usize, end_ms: UtcMs) -> SeriesSet {
     let series = minutes.series.iter().map(|series| {
         let from = series.points.len().saturating_sub(count * step);
         let points = series.points.get(from..).unwrap_or_default().chunks(step);
@@ -354,7 +353,7 @@ mod tests {
     fn points_are_means_up_to_the_end_and_gaps_stay_gaps() {
         let points = (0..120).map(|n| (n >= 30).then_some(if n >= 60 { 2.0 } else { 1.0 }));
         let minutes = SeriesSet {
-            start_ms: 0,
+            start_ms: UtcMs::EPOCH,
             step_ms: MINUTE_MS,
             series: vec![Series {
                 name: "x".to_owned(),
@@ -363,8 +362,8 @@ mod tests {
             }],
             ..SeriesSet::default()
         };
-        let day = folded(&minutes, 8, 15, 120 * MINUTE_MS);
-        assert_eq!(day.start_ms, 0);
+        let day = folded(&minutes, 8, 15, UtcMs::new(120 * MINUTE_MS));
+        assert_eq!(day.start_ms, UtcMs::EPOCH);
         let expected = [
             None,
             None,
@@ -376,10 +375,10 @@ mod tests {
             Some(2.0),
         ];
         assert_eq!(day.series[0].points, expected);
-        let hour = folded(&minutes, 1, 60, 120 * MINUTE_MS);
+        let hour = folded(&minutes, 1, 60, UtcMs::new(120 * MINUTE_MS));
         assert_eq!(
             (hour.start_ms, hour.series[0].points.as_slice()),
-            (60 * MINUTE_MS, &[Some(2.0)][..])
+            (UtcMs::new(60 * MINUTE_MS), &[Some(2.0)][..])
         );
     }
 }

@@ -4,7 +4,7 @@ use crate::analysis::alarms::minute;
 use crate::detect::engine::Engine;
 use crate::detect::tuning::Tuning;
 use crate::detect::volume::Complete;
-use crate::model::time::{DAY_MS, rfc3339};
+use crate::model::time::{DAY_MS, UtcMs, rfc3339};
 
 /// From when on volume alarms are complete, as every command that tells alarms says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +60,10 @@ pub struct CompleteFrom {
 
 impl CompleteFrom {
     /// As `watch` has found, or by the first event; `None` for a store without mail.
-    pub fn of(found: Option<i64>, first_ms: Option<i64>) -> Option<CompleteFrom> {
+    pub fn of(found: Option<i64>, first_ms: Option<UtcMs>) -> Option<CompleteFrom> {
         let young_ms = i64::from(Tuning::default().provisional_d) * DAY_MS;
         let guess = first_ms.map(|first| CompleteFrom {
-            seconds: (first.div_euclid(DAY_MS) * DAY_MS + DAY_MS + young_ms) / 1_000,
+            seconds: (first.floor_to(DAY_MS) + DAY_MS + young_ms).second().get(),
             is_guess: true,
         });
         let found = found.map(|seconds| CompleteFrom {
@@ -75,7 +75,7 @@ impl CompleteFrom {
 
     /// RFC 3339, for JSON.
     pub fn time(self) -> String {
-        rfc3339(self.seconds.saturating_mul(1_000))
+        rfc3339(UtcMs::new(self.seconds.saturating_mul(1_000)))
     }
 
     /// One sentence.
@@ -99,10 +99,10 @@ mod tests {
     fn without_a_replay_the_first_event_says_when_alarms_are_complete() {
         // 2018-06-06 11:00: fourteen days from the next midnight on.
         let first_ms = Some(1_528_282_800_000);
-        let guess = CompleteFrom::of(None, first_ms).unwrap();
+        let guess = CompleteFrom::of(None, first_ms.map(UtcMs::new)).unwrap();
         assert_eq!(guess.time(), "2018-06-21T00:00:00Z");
         assert!(guess.words().contains("by the age of the first event"));
-        let found = CompleteFrom::of(Some(1_528_300_000), first_ms).unwrap();
+        let found = CompleteFrom::of(Some(1_528_300_000), first_ms.map(UtcMs::new)).unwrap();
         assert_eq!(found.seconds, 1_528_300_000);
         assert!(!found.words().contains("by the age"));
         assert_eq!(CompleteFrom::of(None, None), None);

@@ -4,10 +4,10 @@ use crate::analysis::kept::Kept;
 use crate::analysis::present::{Replay, ReplayedHistory};
 use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Options;
-use crate::detect::fleet::{Id, Minute, Names};
+use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, MarkKind, SeriesSet};
@@ -36,7 +36,7 @@ pub fn draw_in(
     kept: &Kept,
     options: Options,
     pictures: &mut [Picture<'_>],
-    now_ms: i64,
+    now_ms: UtcMs,
 ) -> Result<Vec<Vec<GraphMark>>> {
     let windows = || pictures.iter().map(|picture| picture.question.window);
     let from = windows().map(|window| window.since_ms).min();
@@ -64,11 +64,8 @@ pub fn draw_in(
     }
     let marks = |picture: &Picture<'_>| {
         let window = picture.question.window;
-        let (from, to) = (
-            window.since_ms.div_euclid(MINUTE_MS),
-            window.until_ms.div_euclid(MINUTE_MS),
-        );
-        let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
+        let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
+        let inside = |alarm: &&Alarm| alarm.onset <= to.get() && alarm.ended.is_none_or(|ended| ended > from.get());
         let told = engine.groups.told().filter(inside);
         let concerned = Concerned {
             question: picture.question,
@@ -100,8 +97,8 @@ impl Concerned<'_> {
         let (_, name) = alarm.scope.named(self.names);
         let series = self.series(alarm)?;
         Some(GraphMark {
-            from_ms: alarm.onset * MINUTE_MS,
-            to_ms: alarm.ended.map(|at| at * MINUTE_MS),
+            from_ms: UtcMs::new(alarm.onset * MINUTE_MS),
+            to_ms: alarm.ended.map(|at| at * MINUTE_MS).map(UtcMs::new),
             label: format!("{name} {}", alarm.state.as_str()),
             series,
             kind: MarkKind::Alarm,
@@ -159,15 +156,15 @@ fn id_of(all: &[String], name: &str) -> Option<Id> {
     all.iter().position(|one| one == name).map(|id| id as Id)
 }
 
-fn replay(history: &mut Replay<'_>, minutes: &[Minute], pictures: &[Picture<'_>], targets: &mut [Target]) {
+fn replay(history: &mut Replay<'_>, minutes: &[FleetMinute], pictures: &[Picture<'_>], targets: &mut [Target]) {
     for minute in minutes {
         let ms = minute.at * MINUTE_MS;
         for target in targets.iter_mut() {
             let Picture { question, set } = &pictures[target.picture];
-            if ms < question.window.since_ms || ms >= question.window.until_ms {
+            if ms < question.window.since_ms.get() || ms >= question.window.until_ms.get() {
                 continue;
             }
-            let at = (ms - set.start_ms).div_euclid(set.step_ms);
+            let at = (ms - set.start_ms.get()).div_euclid(set.step_ms);
             let bucket = usize::try_from(at).ok().and_then(|at| target.buckets.get_mut(at));
             let forecast = history
                 .engine

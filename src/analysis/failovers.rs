@@ -11,8 +11,8 @@ use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::impact::{Impact, ServiceImpact};
-use crate::model::time::MINUTE_MS;
 use crate::model::time::rfc3339;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::store::columnar::{Table, Values};
@@ -47,9 +47,9 @@ pub fn failovers(
     kept: &Kept,
     options: Options,
     window: Window,
-    now_ms: i64,
+    now_ms: UtcMs,
 ) -> Result<Vec<Failover>> {
-    let from = window.since_ms.div_euclid(MINUTE_MS);
+    let from = window.since_ms.minute();
     let span = (window.until_ms, window.until_ms);
     let rhythms = options.rhythms.clone();
     // A volume below expectation is no silence, and what it costs to look for it is most of a replay.
@@ -71,11 +71,11 @@ pub fn failovers(
     let end = minutes.1;
     let mut past = PastMail::open(store, history.names, minutes)?;
     let mut all = Vec::new();
-    for cause in causes(&groups, from) {
+    for cause in causes(&groups, from.get()) {
         let to = cause.silent_to.unwrap_or(end).max(cause.silent_from + 1);
         let window = Window {
-            since_ms: cause.silent_from * MINUTE_MS,
-            until_ms: to * MINUTE_MS,
+            since_ms: UtcMs::new(cause.silent_from * MINUTE_MS),
+            until_ms: UtcMs::new(to * MINUTE_MS),
         };
         let judged = judge_window(&mut past, &groups, &rhythms, window)?;
         // Two relays may be silent at once; each is judged in its own time.
@@ -148,8 +148,8 @@ impl Failover {
         let to = |(relay, messages): &(String, u64)| json!({ "relay": relay, "messages": messages });
         json!({
             "relay": self.relay,
-            "silent_from": rfc3339(self.silent_from * MINUTE_MS),
-            "silent_to": self.silent_to.map(|at| rfc3339(at * MINUTE_MS)),
+            "silent_from": rfc3339(UtcMs::new(self.silent_from * MINUTE_MS)),
+            "silent_to": self.silent_to.map(|at| rfc3339(UtcMs::new(at * MINUTE_MS))),
             "share_before_percent": percent(self.impact.share),
             "moved": self.moved,
             "moved_to": self.moved_to.iter().map(to).collect::<Vec<_>>(),

@@ -2,10 +2,10 @@
 //! counts of the events that speak of another host. It is read a day at a time: what is in memory does not grow with it.
 
 use super::log_minutes::Logs;
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome, Renamed};
+use crate::detect::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, NONE, Names, Outcome, Renamed};
 use crate::model::direction::{DirectionView, MailOrigin};
 use crate::model::service_names::{INBOUND, UNATTRIBUTED};
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
@@ -174,7 +174,7 @@ impl<'s> Timeline<'s> {
     /// # Errors
     /// The store cannot be read.
     pub fn resume(store: &'s dyn MailHistory, window: Window, known: Known) -> Result<Timeline<'s>, QueryError> {
-        let from = window.since_ms.div_euclid(MINUTE_MS);
+        let from = window.since_ms.minute();
         let end = window.until_ms.saturating_sub(1);
         let times = [
             store.newest(window)?,
@@ -182,9 +182,9 @@ impl<'s> Timeline<'s> {
             store.heartbeat_ms(window.since_ms, end)?.map(|minute| minute - 1),
         ];
         let last = times.into_iter().flatten().max();
-        let to = last.map_or(from, |last| window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS));
+        let to = last.map_or(from, |last| window.until_ms.min(last + MINUTE_MS).minute());
         let hosts = if to > from { store.hosts_in(window)? } else { Vec::new() };
-        let mut timeline = Timeline::over(store, (from, to.max(from)), known, hosts)?;
+        let mut timeline = Timeline::over(store, (from.get(), to.max(from).get()), known, hosts)?;
         if to > from {
             timeline.logs.warm_up(store)?;
         }
@@ -241,7 +241,7 @@ impl<'s> Timeline<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn next_part(&mut self) -> Result<Option<Vec<Minute>>, QueryError> {
+    pub fn next_part(&mut self) -> Result<Option<Vec<FleetMinute>>, QueryError> {
         let (from, end) = (self.next, self.span.1);
         if from >= end {
             return Ok(None);
@@ -274,8 +274,8 @@ impl<'s> Timeline<'s> {
 /// The window of the minutes `[from, to)`.
 pub(super) fn minutes_of(from: i64, to: i64) -> Window {
     Window {
-        since_ms: from * MINUTE_MS,
-        until_ms: to * MINUTE_MS,
+        since_ms: UtcMs::new(from * MINUTE_MS),
+        until_ms: UtcMs::new(to * MINUTE_MS),
     }
 }
 
@@ -287,16 +287,16 @@ pub(super) fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64)
     };
     // A line that is no event is as good as one, and so is a tail that finds nothing more: the minute is over, and
     // there was no mail.
-    let last = last.max(store.line_ms(i64::MIN, until_ms)?.unwrap_or(last)).max(
+    let last = last.max(store.line_ms(UtcMs::MIN, until_ms)?.unwrap_or(last)).max(
         store
-            .heartbeat_ms(i64::MIN, until_ms)?
+            .heartbeat_ms(UtcMs::MIN, until_ms)?
             .map_or(last, |minute| minute - 1),
     );
-    let from = window.since_ms.max(first).div_euclid(MINUTE_MS);
-    let to = window.until_ms.min(last + MINUTE_MS).div_euclid(MINUTE_MS);
+    let from = window.since_ms.max(first).minute();
+    let to = window.until_ms.min(last + MINUTE_MS).minute();
     Ok(match to <= from {
         true => (0, 0),
-        false => (from.max(to - MINUTES_MAX), to),
+        false => (from.max(to - MINUTES_MAX).get(), to.get()),
     })
 }
 
@@ -323,16 +323,16 @@ fn sums(store: &dyn MailHistory, window: Window, books: &mut Books) -> Result<(M
     Ok((sums, outcomes.collect()))
 }
 
-fn blank(from: i64, to: i64) -> Vec<Minute> {
-    let minute = |at| Minute {
+fn blank(from: i64, to: i64) -> Vec<FleetMinute> {
+    let minute = |at| FleetMinute {
         at,
-        ..Minute::default()
+        ..FleetMinute::default()
     };
     (from..to).map(minute).collect()
 }
 
 /// Flows in the order of their keys, so that the same store gives the same fleet.
-fn fill(minutes: &mut [Minute], sums: MinuteSums) {
+fn fill(minutes: &mut [FleetMinute], sums: MinuteSums) {
     let first = minutes.first().map_or(0, |minute| minute.at);
     let mut sums: Vec<_> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
     sums.sort_unstable();
@@ -353,7 +353,7 @@ fn fill(minutes: &mut [Minute], sums: MinuteSums) {
 }
 
 /// What became of attempts, in the order of their keys.
-fn fill_outcomes(minutes: &mut [Minute], outcomes: OutcomeSums) {
+fn fill_outcomes(minutes: &mut [FleetMinute], outcomes: OutcomeSums) {
     let first = minutes.first().map_or(0, |minute| minute.at);
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
     outcomes.sort_unstable();
@@ -390,7 +390,8 @@ impl ShownRows<'_> {
     pub fn within(&self) -> impl Iterator<Item = (usize, i64)> {
         let rows = self.block.ts_ms.iter().enumerate();
         let rows = rows.map(|(row, ts_ms)| (row, *ts_ms));
-        rows.filter(|(_, ts_ms)| (self.window.since_ms..self.window.until_ms).contains(ts_ms))
+        let within = self.window.since_ms.get()..self.window.until_ms.get();
+        rows.filter(move |(_, ts_ms)| within.contains(ts_ms))
     }
 
     /// Of each row, whether the view has it. Rows of older stores have neither origin nor direction.
@@ -612,10 +613,10 @@ pub(super) fn label(host: &str) -> &str {
 }
 
 /// Names that end or are others' from a minute on: the one after what was stored before attribution changed.
-fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [Minute]) {
+fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [FleetMinute]) {
     let first = minutes.first().map_or(0, |minute| minute.at);
     for change in changes {
-        let at = usize::try_from(change.minute + 1 - first).ok();
+        let at = usize::try_from(change.minute.get() + 1 - first).ok();
         let Some(minute) = at.and_then(|at| minutes.get_mut(at)) else {
             continue;
         };

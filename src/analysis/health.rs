@@ -8,7 +8,7 @@
 //! A log in which all lines of an hour are other programs' says nothing of this one's mail either: the program may log
 //! elsewhere by now, or under a name that nobody told us.
 
-use crate::model::time::HOUR_MS;
+use crate::model::time::{HOUR_MS, UtcMs};
 use crate::store::catalogue::Counts;
 
 /// Lines that are judged: the newest minutes that hold as many together.
@@ -84,13 +84,13 @@ pub fn unparsed_share(counts: &Counts) -> f64 {
     counts.unparsed as f64 / counts.lines as f64
 }
 
-/// Judges a source by its minutes (start in UTC milliseconds, counts), oldest first.
+/// Judges a source by its minutes (start, counts), oldest first.
 #[must_use]
-pub fn assess(minutes: &[(i64, Counts)]) -> Health {
-    let newest_ms = minutes.last().map_or(0, |(ms, _)| *ms);
+pub fn assess(minutes: &[(UtcMs, Counts)]) -> Health {
+    let newest_ms = minutes.last().map_or(UtcMs::EPOCH, |(at, _)| *at);
     let (mut recent, mut history, mut last_hour) = (Counts::default(), Counts::default(), Counts::default());
-    for (ms, counts) in minutes.iter().rev() {
-        let in_hour = newest_ms.saturating_sub(*ms) < RECENT_MS;
+    for (at, counts) in minutes.iter().rev() {
+        let in_hour = newest_ms.since(*at) < RECENT_MS;
         if in_hour {
             last_hour.add(counts);
         }
@@ -129,7 +129,7 @@ mod tests {
 
     use crate::model::time::MINUTE_MS;
 
-    fn minutes(parts: &[(usize, u64, u64)]) -> Vec<(i64, Counts)> {
+    fn minutes(parts: &[(usize, u64, u64)]) -> Vec<(UtcMs, Counts)> {
         let each = parts.iter().flat_map(|(times, lines, unparsed)| {
             let counts = Counts {
                 lines: *lines,
@@ -140,7 +140,7 @@ mod tests {
             std::iter::repeat_n(counts, *times)
         });
         each.enumerate()
-            .map(|(at, counts)| (at as i64 * MINUTE_MS, counts))
+            .map(|(at, counts)| (UtcMs::new(at as i64 * MINUTE_MS), counts))
             .collect()
     }
 
@@ -192,7 +192,7 @@ mod tests {
                 ..Counts::default()
             };
             let mut all = minutes(&[(600, 50, 0)]);
-            all.extend((600..660).map(|at| (at * MINUTE_MS, counts)));
+            all.extend((600..660).map(|at| (UtcMs::new(at * MINUTE_MS), counts)));
             assess(&all)
         };
         let health = hour(2, 2);
@@ -209,7 +209,7 @@ mod tests {
             foreign: 5,
             ..Counts::default()
         };
-        assert_eq!(assess(&[(0, few)]).readability, Readability::Unknown);
+        assert_eq!(assess(&[(UtcMs::EPOCH, few)]).readability, Readability::Unknown);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::routes::Routes;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::mark::HistoryMark;
@@ -58,8 +58,8 @@ impl DetectionState {
         let alarm = find(&self.groups, id, &self.names)?;
         let until = alarm.ended.or(self.until).unwrap_or(alarm.onset + 1);
         Some(Window {
-            since_ms: alarm.onset * MINUTE_MS,
-            until_ms: until.max(alarm.onset + 1) * MINUTE_MS,
+            since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
+            until_ms: UtcMs::new(until.max(alarm.onset + 1) * MINUTE_MS),
         })
     }
 }
@@ -72,8 +72,8 @@ pub struct LiveJudge {
     live: Live,
     /// What was found last.
     found: Option<Arc<DetectionState>>,
-    /// Up to when that was asked for, UTC milliseconds, and what the history was like, where time stands still.
-    standing: Option<(i64, HistoryMark)>,
+    /// Up to when that was asked for, and what the history was like, where time stands still.
+    standing: Option<(UtcMs, HistoryMark)>,
 }
 
 impl LiveJudge {
@@ -92,7 +92,7 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn at(&mut self, store: &dyn MailHistory, now_ms: i64, is_standing: bool) -> Result<Arc<DetectionState>> {
+    pub fn at(&mut self, store: &dyn MailHistory, now_ms: UtcMs, is_standing: bool) -> Result<Arc<DetectionState>> {
         match is_standing {
             true => self.until(store, now_ms),
             false => self.step(store, now_ms),
@@ -103,7 +103,7 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn step(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<Arc<DetectionState>> {
+    pub fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<Arc<DetectionState>> {
         let is_new = self.live.step(store, now_ms)?;
         match &self.found {
             Some(found) if !is_new => Ok(Arc::clone(found)),
@@ -118,16 +118,16 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn until(&mut self, store: &dyn MailHistory, until_ms: i64) -> Result<Arc<DetectionState>> {
-        let minute = until_ms.div_euclid(MINUTE_MS);
+    pub fn until(&mut self, store: &dyn MailHistory, until_ms: UtcMs) -> Result<Arc<DetectionState>> {
+        let minute = until_ms.minute();
         if let (Some(found), Some((at_ms, mark))) = (&self.found, &self.standing)
             && *at_ms == until_ms
-            && store.first_change(mark, i64::MIN, minute)?.is_none()
+            && store.first_change(mark, Minute::MIN, minute)?.is_none()
         {
             return Ok(Arc::clone(found));
         }
         let mark = store.mark(Window {
-            since_ms: i64::MIN,
+            since_ms: UtcMs::MIN,
             until_ms,
         })?;
         let found = match store.span(until_ms)? {

@@ -1,8 +1,8 @@
 //! Which logs could be read in which minute, and how many of their lines could not be understood.
 
 use crate::analysis::health;
-use crate::detect::fleet::{Id, LogMinute, Minute, Names};
-use crate::model::time::MINUTE_MS;
+use crate::detect::fleet::{FleetMinute, Id, LogMinute, Names};
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::{Counts, SourceMinute};
@@ -13,15 +13,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 #[derive(Default)]
 struct Hour {
     /// Time, lines, and those of other programs.
-    minutes: VecDeque<(i64, u64, u64)>,
+    minutes: VecDeque<(UtcMs, u64, u64)>,
     lines: u64,
     foreign: u64,
 }
 
 impl Hour {
     /// Takes the next minute, and tells whether all lines of the hour that it ends are other programs'.
-    fn is_foreign(&mut self, ts_ms: i64, counts: &Counts) -> bool {
-        let is_old = |entry: &mut (i64, u64, u64)| entry.0 <= ts_ms - health::RECENT_MS;
+    fn is_foreign(&mut self, ts_ms: UtcMs, counts: &Counts) -> bool {
+        let is_old = |entry: &mut (UtcMs, u64, u64)| entry.0 <= ts_ms - health::RECENT_MS;
         while let Some((_, lines, foreign)) = self.minutes.pop_front_if(is_old) {
             (self.lines, self.foreign) = (self.lines - lines, self.foreign - foreign);
         }
@@ -62,11 +62,11 @@ impl Logs {
         if len == 0 {
             return Ok(logs);
         }
-        for span in store.coverage(from * MINUTE_MS)? {
+        for span in store.coverage(UtcMs::new(from * MINUTE_MS))? {
             let Some(host) = logs.hosts.get(&span.host).copied() else {
                 continue;
             };
-            let (begins, ends) = (span.from_ms.div_euclid(MINUTE_MS), span.to_ms.div_euclid(MINUTE_MS));
+            let (begins, ends) = (span.from_ms.minute().get(), span.to_ms.minute().get());
             let begin = logs.begins.entry(host as Id).or_insert(begins);
             *begin = (*begin).min(begins);
             let begins = (begins - from).clamp(0, len);
@@ -83,7 +83,7 @@ impl Logs {
 
     /// Takes the lines of the hour before the first minute: whether a log is another program's is said of an hour.
     pub(super) fn warm_up(&mut self, store: &dyn MailHistory) -> Result<(), QueryError> {
-        let until_ms = self.first.saturating_mul(MINUTE_MS);
+        let until_ms = Minute::new(self.first).start();
         let hour = Window {
             since_ms: until_ms.saturating_sub(health::RECENT_MS),
             until_ms,
@@ -102,7 +102,7 @@ impl Logs {
         &mut self,
         store: &dyn MailHistory,
         window: Window,
-        minutes: &mut [Minute],
+        minutes: &mut [FleetMinute],
     ) -> Result<(), QueryError> {
         let mut lines: FxHashMap<(i64, usize), (u64, u64)> = FxHashMap::default();
         for minute in in_order(store.source_minutes(window)?) {
@@ -116,7 +116,7 @@ impl Logs {
             } else {
                 minute.counts.unparsed
             };
-            let sum = lines.entry((minute.ts_ms.div_euclid(MINUTE_MS), host)).or_default();
+            let sum = lines.entry((minute.ts_ms.minute().get(), host)).or_default();
             *sum = (sum.0 + minute.counts.lines, sum.1 + bad);
         }
         for minute in minutes {

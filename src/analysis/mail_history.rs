@@ -6,7 +6,7 @@ use crate::detect::bounced::{CopiesByService, CopyCounts};
 use crate::detect::fleet::{Flow, FlowKind, Id, NONE, Names, Renamed};
 use crate::detect::mail_part::{MailPart, MinuteCounts};
 use crate::detect::routes::Routes;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, Minute};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, steadily};
 use crate::store::catalogue::AttributionChange;
@@ -166,7 +166,7 @@ impl<'s> PastMail<'s> {
         let (mut from, end) = wanted.span;
         while from < end {
             let day = DAY_MS / MINUTE_MS;
-            let begins = self.changes.iter().map(|change| change.minute + 1);
+            let begins = self.changes.iter().map(|change| change.minute.get() + 1);
             let cuts = begins.chain(wanted.cuts).filter(|cut| *cut > from);
             let to = cuts.min().unwrap_or(end).min((from.div_euclid(day) + 1) * day).min(end);
             let store = self.store;
@@ -191,7 +191,11 @@ impl<'s> PastMail<'s> {
     /// Names that change with a minute.
     fn renamed(&self, at: i64) -> Renamed {
         let mut all = Renamed::default();
-        for change in self.changes.iter().filter(|change| change.minute + 1 == at) {
+        for change in self
+            .changes
+            .iter()
+            .filter(|change| change.minute + 1 == Minute::new(at))
+        {
             renamed_at(change, &self.names, &mut all);
         }
         all

@@ -1,7 +1,7 @@
 //! PendingMail that is neither here nor there: in a queue, or tried again by its application.
 
 use crate::detect::fleet::{Id, Names};
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
 use crate::store::columnar::Table;
@@ -46,7 +46,12 @@ const OF_QUEUES: [&str; 9] = [
 const OF_APPLICATIONS: [&str; 2] = ["submit_failed", "submitted"];
 
 /// What became by `until_ms` of the mails that were in a queue in a window.
-pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Names) -> Result<QueuedMail, QueryError> {
+pub fn queued(
+    store: &dyn MailHistory,
+    window: Window,
+    until_ms: UtcMs,
+    names: &Names,
+) -> Result<QueuedMail, QueryError> {
     let wide = Window {
         since_ms: window.since_ms,
         until_ms: until_ms.max(window.until_ms),
@@ -88,7 +93,7 @@ pub fn queued(store: &dyn MailHistory, window: Window, until_ms: i64, names: &Na
 /// What an application's log tells of one mail.
 #[derive(Debug, Clone, Copy)]
 struct Tries {
-    last_ms: i64,
+    last_ms: UtcMs,
     tries: u32,
     gap_ms: i64,
 }
@@ -143,7 +148,7 @@ struct MailId {
 
 /// A line about a mail.
 struct MailLine {
-    ts_ms: i64,
+    ts_ms: UtcMs,
     /// Number of its service's name.
     service: u32,
     id: MailId,
@@ -177,7 +182,7 @@ struct Slice {
 }
 
 struct SliceLine {
-    ts_ms: i64,
+    ts_ms: UtcMs,
     /// Place of its kind among those that are asked for.
     kind: u8,
     service: u32,
@@ -198,13 +203,13 @@ fn in_order(
     each: &mut dyn FnMut(MailLine, &str),
 ) -> Result<Texts, QueryError> {
     let mut texts = Texts::default();
-    let Some((first, last)) = store.span(i64::MAX)? else {
+    let Some((first, last)) = store.span(UtcMs::MAX)? else {
         return Ok(texts);
     };
     let end_ms = window.until_ms.min(last.saturating_add(1));
     let mut since_ms = window.since_ms.max(first);
     while since_ms < end_ms {
-        let until_ms = ((since_ms.div_euclid(SLICE_MS) + 1) * SLICE_MS).min(end_ms);
+        let until_ms = (since_ms.floor_to(SLICE_MS) + SLICE_MS).min(end_ms);
         let mut slice = steadily(|| Slice::read(store, kinds, Window { since_ms, until_ms }, texts.clone()))?;
         let mut lines = std::mem::take(&mut slice.lines);
         lines.sort_by_key(|line| (line.ts_ms, line.kind));

@@ -2,7 +2,7 @@
 
 use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
-use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
 use crate::planned::{AlarmSubject, AlertSilence, Planned, SilencedSpan, WorkMark};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
@@ -29,14 +29,14 @@ pub fn held_json(span: &SilencedSpan<'_>) -> Value {
     json!({
         "by": span.by.name,
         "reason": span.by.reason,
-        "until": span.until.map(|minute| rfc3339(minute * MINUTE_MS)),
+        "until": span.until.map(|minute| rfc3339(UtcMs::new(minute * MINUTE_MS))),
         "reported": !span.is_never_reported && span.until.is_some(),
     })
 }
 
 /// `until 2018-06-06T19:55:00Z: new kernel`.
 pub fn held_words(span: &SilencedSpan<'_>) -> String {
-    let until = span.until.map(|minute| rfc3339(minute * MINUTE_MS));
+    let until = span.until.map(|minute| rfc3339(UtcMs::new(minute * MINUTE_MS)));
     said(until.as_deref(), &span.by.reason)
 }
 
@@ -144,17 +144,14 @@ pub fn timeline(planned: &Planned, window: Window) -> Vec<(i64, String)> {
                 "" => String::new(),
                 reason => format!(": {reason}"),
             };
-            if from_ms > window.0 || silence.from.is_some_and(|from| from.as_millisecond() == from_ms) {
+            if from_ms > window.0 || silence.from.is_some_and(|from| UtcMs::from(from) == from_ms) {
                 events.push((
-                    from_ms.div_euclid(MINUTE_MS),
+                    from_ms.minute().get(),
                     format!("silence begins: {}{reason}", silence.about()),
                 ));
             }
-            if to_ms < window.1 || silence.until.is_some_and(|until| until.as_millisecond() == to_ms) {
-                events.push((
-                    to_ms.div_euclid(MINUTE_MS),
-                    format!("silence ends: {}", silence.about()),
-                ));
+            if to_ms < window.1 || silence.until.is_some_and(|until| UtcMs::from(until) == to_ms) {
+                events.push((to_ms.minute().get(), format!("silence ends: {}", silence.about())));
             }
         }
     }
@@ -162,7 +159,7 @@ pub fn timeline(planned: &Planned, window: Window) -> Vec<(i64, String)> {
     events.extend(planned.marks.iter().filter(inside).map(|mark| {
         let about = mark.service.as_ref().map(|service| format!(" ({service})"));
         let about = about.unwrap_or_default();
-        (mark.at_ms.div_euclid(MINUTE_MS), format!("mark: {}{about}", mark.text))
+        (mark.at_ms.minute().get(), format!("mark: {}{about}", mark.text))
     }));
     events
 }

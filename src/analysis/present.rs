@@ -6,15 +6,15 @@
 use super::fleet::Timeline;
 use super::kept::{Kept, KeptSubject, Standing};
 use crate::detect::engine::{Engine, Options};
-use crate::detect::fleet::{Minute, Names};
-use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS};
+use crate::detect::fleet::{FleetMinute, Names};
+use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::query::mark::HistoryMark;
 use anyhow::{Result, anyhow};
 
 /// Everything that has happened: the whole history, up to the present.
-pub fn so_far(store: &dyn MailHistory, now_ms: i64) -> Result<Window> {
+pub fn so_far(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Window> {
     Ok(Window {
         until_ms: present(store, now_ms)?.saturating_add(1),
         ..Window::ALL
@@ -22,28 +22,28 @@ pub fn so_far(store: &dyn MailHistory, now_ms: i64) -> Result<Window> {
 }
 
 /// The minutes of which anything is known, up to a moment: the first, and the one after the last.
-pub fn minutes_until(store: &dyn MailHistory, until_ms: i64, now_ms: i64) -> Result<(i64, i64)> {
+pub fn minutes_until(store: &dyn MailHistory, until_ms: UtcMs, now_ms: UtcMs) -> Result<(i64, i64)> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
     Ok(super::fleet::span(store, Window { until_ms, ..so_far })?)
 }
 
 /// First and last event that have happened; `None` of an empty store.
-pub fn span(store: &dyn MailHistory, now_ms: i64) -> Result<Option<(i64, i64)>> {
+pub fn span(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>> {
     Ok(store.span(present(store, now_ms)?.saturating_add(AHEAD_MS))?)
 }
 
 /// Where time ends for a store whose newest event is `newest`.
-pub fn end(newest: Option<i64>, now_ms: i64) -> End {
+pub fn end(newest: Option<UtcMs>, now_ms: UtcMs) -> End {
     let at_ms = match newest {
-        Some(newest) if newest < now_ms - DAY_MS => (newest / MINUTE_MS + 1) * MINUTE_MS,
+        Some(newest) if newest < now_ms - DAY_MS => (newest.minute() + 1).start(),
         _ => now_ms,
     };
     End { now_ms, at_ms }
 }
 
 /// Where time ends for this store: what relative times count from.
-pub fn end_of(store: &dyn MailHistory, now_ms: i64) -> Result<End> {
+pub fn end_of(store: &dyn MailHistory, now_ms: UtcMs) -> Result<End> {
     Ok(end(span(store, now_ms)?.map(|(_, last)| last), now_ms))
 }
 
@@ -53,7 +53,7 @@ pub fn end_of(store: &dyn MailHistory, now_ms: i64) -> Result<End> {
 /// The store is empty, or cannot be read.
 pub fn whole(store: &dyn MailHistory) -> Result<Window> {
     let (first, last) = store
-        .span(i64::MAX)?
+        .span(UtcMs::MAX)?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
     Ok(Window {
         since_ms: first,
@@ -80,8 +80,8 @@ impl<'s> Replay<'s> {
         store: &'s dyn MailHistory,
         kept: &Kept,
         options: Options,
-        (from_ms, until_ms): (i64, i64),
-        now_ms: i64,
+        (from_ms, until_ms): (UtcMs, UtcMs),
+        now_ms: UtcMs,
     ) -> Result<Replay<'s>> {
         if let Some(replay) = Replay::resume(store, kept, &options, (from_ms, until_ms), now_ms)? {
             return Ok(replay);
@@ -104,16 +104,16 @@ impl<'s> Replay<'s> {
         store: &'s dyn MailHistory,
         kept: &Kept,
         options: &Options,
-        (from_ms, until_ms): (i64, i64),
-        now_ms: i64,
+        (from_ms, until_ms): (UtcMs, UtcMs),
+        now_ms: UtcMs,
     ) -> Result<Option<Replay<'s>>> {
         let until_ms = until_ms.min(so_far(store, now_ms)?.until_ms);
-        let known = from_ms.min(until_ms).div_euclid(MINUTE_MS);
-        let Some(snapshot) = kept.newest(store, options, (i64::MIN, known))? else {
+        let known = from_ms.min(until_ms).minute();
+        let Some(snapshot) = kept.newest(store, options, (i64::MIN, known.get()))? else {
             return Ok(None);
         };
         let window = Window {
-            since_ms: snapshot.at * MINUTE_MS,
+            since_ms: UtcMs::new(snapshot.at * MINUTE_MS),
             until_ms,
         };
         Ok(Some(Replay {
@@ -127,7 +127,7 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn next_part(&mut self) -> Result<Option<Vec<Minute>>> {
+    pub fn next_part(&mut self) -> Result<Option<Vec<FleetMinute>>> {
         Ok(self.timeline.next_part()?)
     }
 
@@ -137,7 +137,7 @@ impl<'s> Replay<'s> {
     }
 
     /// Takes a minute.
-    pub fn step(&mut self, minute: &Minute) {
+    pub fn step(&mut self, minute: &FleetMinute) {
         self.engine.step(&self.timeline.names, minute);
     }
 
@@ -209,8 +209,8 @@ pub fn replay(
     store: &dyn MailHistory,
     kept: &Kept,
     options: Options,
-    until_ms: i64,
-    now_ms: i64,
+    until_ms: UtcMs,
+    now_ms: UtcMs,
 ) -> Result<ReplayedHistory> {
     Replay::begin(store, kept, options, (until_ms, until_ms), now_ms)?.finish()
 }

@@ -207,7 +207,7 @@ fn each_hour(
     let mut since_ms = window.since_ms.max(first);
     let until_ms = window.until_ms.min(last.saturating_add(HOUR_MS));
     while since_ms < until_ms {
-        let end_ms = ((since_ms.div_euclid(HOUR_MS) + 1) * HOUR_MS).min(until_ms);
+        let end_ms = (since_ms.floor_to(HOUR_MS) + HOUR_MS).min(until_ms);
         let hour = Window {
             since_ms,
             until_ms: end_ms,

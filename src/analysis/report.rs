@@ -15,7 +15,7 @@ use crate::detect::alarm::Alarm;
 use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::impact::ServiceImpact;
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 use crate::planned::{Planned, WorkMark};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -43,12 +43,12 @@ pub struct ReportQuestion {
     /// The time, in whole minutes.
     pub window: Window,
     /// Where time ends: nothing later is known.
-    pub end_ms: i64,
+    pub end_ms: UtcMs,
 }
 
 impl ReportQuestion {
     /// The moment as of which everything is known.
-    fn known_ms(self) -> i64 {
+    fn known_ms(self) -> UtcMs {
         (self.window.until_ms + HINDSIGHT_MS)
             .min(self.end_ms)
             .max(self.window.until_ms)
@@ -61,7 +61,7 @@ pub struct MailReport {
     /// Of when.
     pub window: Window,
     /// As of when, UTC milliseconds.
-    pub known_ms: i64,
+    pub known_ms: UtcMs,
     /// All mail.
     pub total: ServiceVolume,
     /// What comes of it, in a sentence; none without a week before.
@@ -79,7 +79,7 @@ pub struct MailReport {
     /// Times in which the log of a host was not read.
     pub blind: Vec<BlindTime>,
     /// Mails that waited at the end, and since when the oldest did; none where too many do.
-    pub waiting: Option<(u64, Option<i64>)>,
+    pub waiting: Option<(u64, Option<UtcMs>)>,
     /// What people noted.
     pub marks: Vec<WorkMark>,
     /// Mail by service, for a graph.
@@ -165,9 +165,9 @@ pub struct BlindTime {
     /// Whose.
     pub host: String,
     /// Its beginning, UTC milliseconds.
-    pub from_ms: i64,
+    pub from_ms: UtcMs,
     /// Its end.
-    pub to_ms: i64,
+    pub to_ms: UtcMs,
 }
 
 /// Makes it.
@@ -213,7 +213,7 @@ fn floats(numbers: &[u64]) -> Vec<f64> {
 
 /// By the hour where the time is of whole hours: that is read from roll-ups.
 fn rates_question(store: &dyn MailHistory, window: Window) -> RateQuestion {
-    let is_whole = |ms: i64| ms.rem_euclid(HOUR_MS) == 0;
+    let is_whole = |at: UtcMs| at == at.floor_to(HOUR_MS);
     let is_hourly = is_whole(window.since_ms) && is_whole(window.until_ms);
     let step_ms = if is_hourly { HOUR_MS } else { MINUTE_MS };
     RateQuestion::accepted(window, step_ms, By::Service, store.view())
@@ -291,22 +291,19 @@ fn alarms(
     kept: &Kept,
     options: Options,
     window: Window,
-    known_ms: i64,
+    known_ms: UtcMs,
 ) -> Result<(Vec<ReportedAlarm>, Names)> {
     let rhythms = options.rhythms.clone();
     if store.span(known_ms)?.is_none() {
         return Ok((Vec::new(), Names::default()));
     }
     let history = replay(store, kept, options, known_ms, known_ms)?;
-    let (from, to) = (
-        window.since_ms.div_euclid(MINUTE_MS),
-        window.until_ms.div_euclid(MINUTE_MS),
-    );
+    let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
     let minutes = minutes_until(store, known_ms, known_ms)?;
     let groups = history.engine.groups;
     let mut told: Vec<Alarm> = groups
         .told()
-        .filter(|alarm| alarm.overlaps(from, to))
+        .filter(|alarm| alarm.overlaps(from.get(), to.get()))
         .cloned()
         .collect();
     told.sort_by_key(|alarm| (alarm.onset, alarm.id));
@@ -329,8 +326,8 @@ fn lasted(alarm: &Alarm, end: i64) -> Window {
         .as_ref()
         .map_or(alarm.onset, |cause| cause.silent_from.min(alarm.onset));
     Window {
-        since_ms: since * MINUTE_MS,
-        until_ms: alarm.ended.unwrap_or(end).max(since + 1) * MINUTE_MS,
+        since_ms: UtcMs::new(since * MINUTE_MS),
+        until_ms: UtcMs::new(alarm.ended.unwrap_or(end).max(since + 1) * MINUTE_MS),
     }
 }
 
@@ -390,7 +387,7 @@ fn reasons(store: &dyn MailHistory, window: Window) -> Result<Vec<ReasonCount>, 
 
 /// Holes between the stretches of each host that has some.
 fn blind_times(covered: &[Covered], window: Window) -> Vec<BlindTime> {
-    let mut hosts: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, Vec<(UtcMs, UtcMs)>> = BTreeMap::new();
     for stretch in covered {
         hosts
             .entry(&stretch.host)
@@ -422,17 +419,18 @@ fn blind_times(covered: &[Covered], window: Window) -> Vec<BlindTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::UtcMs;
 
     #[test]
     fn holes_of_each_host_within_the_time_are_blind() {
         let minute = |from: i64, to: i64, host: &str| Covered {
             host: host.to_owned(),
-            from_ms: from * MINUTE_MS,
-            to_ms: to * MINUTE_MS,
+            from_ms: UtcMs::new(from * MINUTE_MS),
+            to_ms: UtcMs::new(to * MINUTE_MS),
         };
         let window = Window {
-            since_ms: 100 * MINUTE_MS,
-            until_ms: 200 * MINUTE_MS,
+            since_ms: UtcMs::new(100 * MINUTE_MS),
+            until_ms: UtcMs::new(200 * MINUTE_MS),
         };
         let covered = [
             minute(150, 170, "mx1"),
@@ -442,7 +440,7 @@ mod tests {
         ];
         let found: Vec<(String, i64, i64)> = blind_times(&covered, window)
             .into_iter()
-            .map(|one| (one.host, one.from_ms / MINUTE_MS, one.to_ms / MINUTE_MS))
+            .map(|one| (one.host, one.from_ms.minute().get(), one.to_ms.minute().get()))
             .collect();
         assert_eq!(
             found,

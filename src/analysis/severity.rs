@@ -2,6 +2,7 @@
 
 use super::health::unparsed_share;
 use super::sources::{SourceStatus, SourceVerdict};
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{Counts, LastingTrouble};
 
 /// Unparsed lines of all sources above this share are worth a warning.
@@ -39,8 +40,8 @@ pub enum Concern {
     Troubles(Vec<String>),
     /// Channels do not take alarms.
     Undelivered,
-    /// No source has brought a line since then, UTC milliseconds.
-    Silent(i64),
+    /// No source has brought a line since then.
+    Silent(UtcMs),
     /// Sources are stale.
     Stale,
     /// Many lines do not parse.
@@ -76,7 +77,7 @@ pub struct Surroundings {
     /// Troubles of the store.
     pub troubles: Vec<LastingTrouble>,
     /// Since when nothing has come in, if that is too long.
-    pub silent_since_ms: Option<i64>,
+    pub silent_since_ms: Option<UtcMs>,
 }
 
 /// What is wrong, the gravest first.
@@ -120,10 +121,10 @@ pub fn severity(concerns: &[Concern]) -> Severity {
 }
 
 /// Since when no source has brought a line and no tail has read, if that is longer ago than `stale_ms`.
-pub fn quiet_since(rows: &[SourceStatus], heartbeat_ms: Option<i64>, now_ms: i64, stale_ms: i64) -> Option<i64> {
+pub fn quiet_since(rows: &[SourceStatus], heartbeat_ms: Option<UtcMs>, now_ms: UtcMs, stale_ms: i64) -> Option<UtcMs> {
     let last = rows.iter().filter_map(|row| Some(row.source.span_ms?.1)).max();
     last.max(heartbeat_ms)
-        .filter(|last| !rows.is_empty() && now_ms - last > stale_ms)
+        .filter(|last| !rows.is_empty() && now_ms - *last > stale_ms)
 }
 
 /// The topics of troubles that have lasted for a while, a few.
@@ -141,13 +142,14 @@ fn lasting(troubles: &[LastingTrouble]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::analysis::health::assess;
+    use crate::model::time::UtcMs;
     use crate::query::history::SourceSummary;
 
-    fn row(state: SourceVerdict, last_ms: i64) -> SourceStatus {
+    fn row(state: SourceVerdict, last_ms: UtcMs) -> SourceStatus {
         let source = SourceSummary {
             host: "mx1001".to_owned(),
             kind: "exim".to_owned(),
-            span_ms: Some((0, last_ms)),
+            span_ms: Some((UtcMs::EPOCH, last_ms)),
             counts: Counts {
                 lines: 1_000,
                 ..Counts::default()
@@ -182,19 +184,25 @@ mod tests {
 
     #[test]
     fn the_gravest_decides_and_comes_first() {
-        let rows = [row(SourceVerdict::Ok, 0), row(SourceVerdict::Stale, 0)];
+        let rows = [
+            row(SourceVerdict::Ok, UtcMs::EPOCH),
+            row(SourceVerdict::Stale, UtcMs::EPOCH),
+        ];
         let around = Surroundings::default();
         assert_eq!(severity(&concerns(&rows[..1], &around)), Severity::Good);
         assert_eq!(concerns(&rows, &around), [Concern::Stale]);
         assert_eq!(severity(&concerns(&rows, &around)), Severity::Warning);
-        let rows = [row(SourceVerdict::Stale, 0), row(SourceVerdict::Unreadable, 0)];
+        let rows = [
+            row(SourceVerdict::Stale, UtcMs::EPOCH),
+            row(SourceVerdict::Unreadable, UtcMs::EPOCH),
+        ];
         assert_eq!(concerns(&rows, &around), [Concern::Unreadable, Concern::Stale]);
         assert_eq!(severity(&concerns(&rows, &around)), Severity::Critical);
     }
 
     #[test]
     fn many_lines_that_do_not_parse_are_a_warning() {
-        let mut rows = [row(SourceVerdict::Ok, 0)];
+        let mut rows = [row(SourceVerdict::Ok, UtcMs::EPOCH)];
         rows[0].source.counts.unparsed = 10;
         assert!(concerns(&rows, &Surroundings::default()).is_empty());
         rows[0].source.counts.unparsed = 11;
@@ -203,17 +211,24 @@ mod tests {
 
     #[test]
     fn a_store_is_quiet_when_neither_lines_nor_heartbeats_come() {
-        let rows = [row(SourceVerdict::Ok, 1_000), row(SourceVerdict::Ok, 2_000)];
-        assert_eq!(quiet_since(&rows, None, 2_010, 10), None);
-        assert_eq!(quiet_since(&rows, None, 2_011, 10), Some(2_000));
-        assert_eq!(quiet_since(&rows, Some(2_005), 2_011, 10), None);
-        assert_eq!(quiet_since(&[], Some(0), 2_011, 10), None, "nothing has been read yet");
+        let rows = [
+            row(SourceVerdict::Ok, UtcMs::new(1_000)),
+            row(SourceVerdict::Ok, UtcMs::new(2_000)),
+        ];
+        assert_eq!(quiet_since(&rows, None, UtcMs::new(2_010), 10), None);
+        assert_eq!(quiet_since(&rows, None, UtcMs::new(2_011), 10), Some(UtcMs::new(2_000)));
+        assert_eq!(quiet_since(&rows, Some(UtcMs::new(2_005)), UtcMs::new(2_011), 10), None);
+        assert_eq!(
+            quiet_since(&[], Some(UtcMs::EPOCH), UtcMs::new(2_011), 10),
+            None,
+            "nothing has been read yet"
+        );
         let around = Surroundings {
-            silent_since_ms: Some(2_000),
+            silent_since_ms: Some(UtcMs::new(2_000)),
             ..Surroundings::default()
         };
-        assert_eq!(concerns(&rows, &around), [Concern::Silent(2_000)]);
-        let stale = [row(SourceVerdict::Stale, 2_000)];
+        assert_eq!(concerns(&rows, &around), [Concern::Silent(UtcMs::new(2_000))]);
+        let stale = [row(SourceVerdict::Stale, UtcMs::new(2_000))];
         assert_eq!(concerns(&stale, &around), [Concern::Stale], "the sources have names");
     }
 
@@ -222,8 +237,8 @@ mod tests {
         let trouble = |topic: &str, lasts_ms: i64| LastingTrouble {
             topic: topic.to_owned(),
             what: String::new(),
-            since_ms: 0,
-            last_ms: lasts_ms,
+            since_ms: UtcMs::EPOCH,
+            last_ms: UtcMs::new(lasts_ms),
             count: 1,
         };
         assert_eq!(lasting(&[trouble("ship", LASTS_MS - 1)]), [""; 0]);

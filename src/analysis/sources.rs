@@ -1,7 +1,7 @@
 //! Sources and how they do: is each read, recent, parsed, undamaged?
 
 use super::health::{self, Health, Readability, UnreadableCause, unparsed_share};
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, UtcMs};
 use crate::query::QueryError;
 use crate::query::history::{MailHistory, SourceSummary};
 use crate::store::catalogue::{ClockDoubt, Counts, OddField, UnparsedShape};
@@ -109,7 +109,7 @@ impl SourceStatus {
     }
 
     /// When something of it was last committed, UTC milliseconds.
-    pub fn read_ms(&self) -> Option<i64> {
+    pub fn read_ms(&self) -> Option<UtcMs> {
         self.source.local.as_ref().and_then(|local| local.read_ms)
     }
 }
@@ -118,7 +118,7 @@ impl SourceStatus {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn statuses(store: &dyn MailHistory, now_ms: i64, stale_ms: i64) -> Result<Vec<SourceStatus>, QueryError> {
+pub fn statuses(store: &dyn MailHistory, now_ms: UtcMs, stale_ms: i64) -> Result<Vec<SourceStatus>, QueryError> {
     let row = |source: SourceSummary| {
         let health = health::assess(&source.minutes);
         let damaged = source.local.as_ref().is_some_and(|local| !local.damaged.is_empty());

@@ -8,8 +8,7 @@ use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, rfc3339};
-use jiff::Timestamp;
+use crate::model::time::{Minute, rfc3339};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 
@@ -417,12 +416,13 @@ fn clock(minute: i64, facts: &VerdictFacts<'_>) -> String {
 
 /// `2018-06-06` and `18:55`.
 fn civil(minute: i64, zone: &TimeZone) -> (String, String) {
-    match Timestamp::from_millisecond(minute.saturating_mul(MINUTE_MS)) {
+    let start = Minute::new(minute).start();
+    match start.timestamp() {
         Ok(time) => {
             let time = time.to_zoned(zone.clone());
             (time.strftime("%F").to_string(), time.strftime("%H:%M").to_string())
         }
-        Err(_) => (rfc3339(minute.saturating_mul(MINUTE_MS)), String::new()),
+        Err(_) => (rfc3339(start), String::new()),
     }
 }
 

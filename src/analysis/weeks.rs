@@ -1,12 +1,11 @@
 //! The same hours of the weeks before: is this less than usual, by a look that needs no model?
 
 use crate::model::human;
-use crate::model::time::{DAY_MS, MINUTE_MS, rfc3339};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs, rfc3339};
 use crate::query::history::MailHistory;
 use crate::query::rates::RateQuestion;
 use crate::query::series::{Series, SeriesSet};
 use crate::query::{QueryError, Window};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// Weeks that are looked back.
@@ -65,10 +64,10 @@ pub fn weeks(store: &dyn MailHistory, question: &RateQuestion, zone: &TimeZone) 
     Ok(Weeks { set, sentence })
 }
 
-fn day_of(ms: i64, zone: &TimeZone) -> String {
-    match Timestamp::from_millisecond(ms) {
+fn day_of(at: UtcMs, zone: &TimeZone) -> String {
+    match at.timestamp() {
         Ok(time) => time.to_zoned(zone.clone()).date().to_string(),
-        Err(_) => rfc3339(ms),
+        Err(_) => rfc3339(at),
     }
 }
 
@@ -97,7 +96,7 @@ pub(super) fn sentence((window, zone): (Window, &TimeZone), now: f64, before: &[
 
 /// The day of the week that a window lies in as a whole.
 fn weekday(window: Window, zone: &TimeZone) -> Option<&'static str> {
-    let time = |ms: i64| Some(Timestamp::from_millisecond(ms).ok()?.to_zoned(zone.clone()));
+    let time = |at: UtcMs| Some(at.timestamp().ok()?.to_zoned(zone.clone()));
     let (first, last) = (time(window.since_ms)?, time(window.until_ms - 1)?);
     let names = [
         "Monday",
@@ -122,8 +121,8 @@ mod tests {
         let since_ms = 1_528_308_000_000;
         let of = |hours: i64, now: f64, before: &[f64]| {
             let window = Window {
-                since_ms,
-                until_ms: since_ms + hours * 3_600_000,
+                since_ms: UtcMs::new(since_ms),
+                until_ms: UtcMs::new(since_ms + hours * 3_600_000),
             };
             sentence((window, &TimeZone::UTC), now, before)
         };
@@ -142,8 +141,8 @@ mod tests {
         );
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let evening = Window {
-            since_ms,
-            until_ms: since_ms + 5 * 3_600_000,
+            since_ms: UtcMs::new(since_ms),
+            until_ms: UtcMs::new(since_ms + 5 * 3_600_000),
         };
         let said = sentence((evening, &berlin), 1.0, &[1.0]).unwrap();
         assert!(said.contains("hours"), "midnight is at 22:00 UTC there: {said}");

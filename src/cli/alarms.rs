@@ -10,7 +10,6 @@ use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
-use crate::model::time::MINUTE_MS;
 use crate::setup::Setup;
 use crate::setup::detection::{kept, options};
 use crate::setup::planned::planned;
@@ -40,8 +39,8 @@ pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     let options = options(&config, &args.rules.overrides()?);
     let ReplayedHistory { engine, names, .. } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
     // One that began before and went on is one of these days too.
-    let from = window.since_ms.div_euclid(MINUTE_MS);
-    let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
+    let from = window.since_ms.minute();
+    let fired = |alarm: &&Alarm| alarm.detected >= from.get() || alarm.ended.is_none_or(|ended| ended > from.get());
     let alarms = ordered(engine.groups.shown().filter(fired).collect());
     detect::print(&alarms, &names, &planned(&config)?, args.format)?;
     let lasting = alarms

@@ -45,7 +45,7 @@ pub fn run(setup: &Setup, args: &AlertArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         bail!("no [[alert]] is configured: there is no channel to test");
     }
-    let now = now_ms() / 1_000;
+    let now = now_ms().second().get();
     let notice = Notice::test(&this_host(), now, args.end);
     let results: Vec<Option<String>> = std::thread::scope(|scope| {
         let send = |channel: &'_ dyn AlertChannel| failure(channel, &notice, now);

@@ -5,7 +5,7 @@ use super::output::{self, Format};
 use crate::clock::now_ms;
 use crate::config::DEFAULT_PATH;
 use crate::model::human::{ago, counted};
-use crate::model::time::{DAY_MS, parse_duration_ms};
+use crate::model::time::{DAY_MS, UtcMs, parse_duration_ms};
 use crate::setup::Setup;
 use crate::setup::doctor::{DoctorOptions, Examination, Finding, NextStep, examine};
 use crate::store::columnar::{Table, Values};
@@ -59,7 +59,7 @@ pub fn run(setup: &Setup, args: &DoctorArgs) -> Result<ExitCode> {
     })
 }
 
-fn print(setup: &Setup, found: &Examination, now_ms: i64) -> Result<()> {
+fn print(setup: &Setup, found: &Examination, now_ms: UtcMs) -> Result<()> {
     let Some((first, others)) = found.findings.split_first() else {
         output::line(&healthy(found, now_ms))?;
         return Ok(());
@@ -78,7 +78,7 @@ fn print(setup: &Setup, found: &Examination, now_ms: i64) -> Result<()> {
 }
 
 /// One line that says what was found to be right.
-fn healthy(found: &Examination, now_ms: i64) -> String {
+fn healthy(found: &Examination, now_ms: UtcMs) -> String {
     let mut words = format!("nothing is wrong: {}", counted(found.sources as u64, "source"));
     if let Some(newest) = found.newest_ms {
         words += &format!(", newest line {}", ago((now_ms - newest).clamp(0, 10_000 * DAY_MS)));

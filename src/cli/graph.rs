@@ -10,7 +10,7 @@ use crate::clock::now_ms;
 use crate::graph::terminal::Screen;
 use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::event::Kind;
-use crate::model::time::{MINUTE_MS, parse_duration_ms};
+use crate::model::time::{MINUTE_MS, UtcMs, parse_duration_ms};
 use crate::query::Window;
 pub use crate::query::rates::bucket_ms;
 use crate::query::rates::{By, RateQuestion};
@@ -164,7 +164,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
     Ok(RateQuestion {
         window,
         step_ms,
-        origin_ms: 0,
+        origin_ms: UtcMs::EPOCH,
         by,
         kind,
         destination: None,

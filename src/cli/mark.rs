@@ -99,7 +99,10 @@ fn list(config: &Config, format: Format) -> Result<()> {
     let text = |say: &dyn Fn(&WorkMark) -> Option<String>| Values::Text(marks.iter().map(say).collect());
     let table = Table::of([
         ("id", text(&|mark| Some(format!("m{}", mark.id)))),
-        ("at", Values::Int(marks.iter().map(|mark| Some(mark.at_ms)).collect())),
+        (
+            "at",
+            Values::Int(marks.iter().map(|mark| Some(mark.at_ms.get())).collect()),
+        ),
         ("service", text(&|mark| mark.service.clone())),
         ("text", text(&|mark| Some(mark.text.clone()))),
     ]);

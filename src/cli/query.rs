@@ -7,6 +7,7 @@ use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::direction::DirectionView;
+use crate::model::time::UtcMs;
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::named::{self, NamedQuery, ParamKind};
@@ -97,8 +98,8 @@ fn answer(setup: &Setup, config: &Config, args: &QueryArgs) -> Result<ExitCode> 
                 })
             };
             let window = Window {
-                since_ms: at("since").unwrap_or(i64::MIN),
-                until_ms: at("until").unwrap_or(i64::MAX),
+                since_ms: UtcMs::new(at("since").unwrap_or(i64::MIN)),
+                until_ms: UtcMs::new(at("until").unwrap_or(i64::MAX)),
             };
             (store.named(&query, &values, window)?, times)
         }
@@ -136,7 +137,7 @@ fn values(query: &NamedQuery, args: &QueryArgs, store: &dyn MailHistory) -> Resu
             .any(|param| param.name == "since" && param.default == "-3650d");
         let window = match all && !asked.is_given() {
             true => Window {
-                since_ms: 0,
+                since_ms: UtcMs::EPOCH,
                 until_ms: now_ms(),
             },
             false => asked.resolve(store)?,

@@ -6,7 +6,7 @@ use crate::analysis::backlog::{BacklogQuestion, Group, QueueBacklog, QueueBy, Wa
 use crate::analysis::present::{end_of, span};
 use crate::clock::now_ms;
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, parse_duration_ms, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, parse_duration_ms, rfc3339};
 use crate::query::Window;
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
@@ -134,14 +134,14 @@ fn show_course(
     (window, step_ms): (Window, i64),
     (by, format): (QueueBy, Format),
 ) -> Result<ExitCode> {
-    let mut rows: Vec<(i64, &Group, i64)> = Vec::new();
-    let last = window.until_ms.div_euclid(MINUTE_MS);
+    let mut rows: Vec<(UtcMs, &Group, i64)> = Vec::new();
+    let last = window.until_ms.minute();
     for (group, course) in &found.course {
         let first = last + 1 - course.len() as i64;
-        for (minute, waiting) in (first..).zip(course) {
-            let end_ms = (minute + 1) * MINUTE_MS;
-            let is_end = end_ms % step_ms == 0 && end_ms > window.since_ms;
-            let is_last = minute == last && window.until_ms % step_ms != 0;
+        for (minute, waiting) in first.up_to(last + 1).zip(course) {
+            let end_ms = (minute + 1).start();
+            let is_end = end_ms == end_ms.floor_to(step_ms) && end_ms > window.since_ms;
+            let is_last = minute == last && window.until_ms != window.until_ms.floor_to(step_ms);
             if is_end && *waiting > 0 || is_last {
                 rows.push((end_ms.min(window.until_ms), group, *waiting));
             }
@@ -151,7 +151,7 @@ fn show_course(
     let names = name_columns(by, &|name| {
         Values::Text(rows.iter().map(|(_, group, _)| Some(name(group).clone())).collect())
     });
-    let times = Values::Int(rows.iter().map(|(ts_ms, ..)| Some(*ts_ms)).collect());
+    let times = Values::Int(rows.iter().map(|(ts_ms, ..)| Some(ts_ms.get())).collect());
     let waiting = Values::Int(rows.iter().map(|(.., waiting)| Some(*waiting)).collect());
     let columns = std::iter::once(("ts", times))
         .chain(names)
@@ -176,11 +176,11 @@ fn name_columns(by: QueueBy, values: &dyn Fn(fn(&Group) -> &String) -> Values) -
 
 const TIMES: [&str; 2] = ["next_try", "gone_at"];
 
-fn age_ms(waiting: &Waiting, at_ms: i64) -> Option<i64> {
+fn age_ms(waiting: &Waiting, at_ms: UtcMs) -> Option<i64> {
     waiting.oldest_ms.map(|oldest| at_ms - oldest)
 }
 
-fn summary(total: &Waiting, at_ms: i64) -> String {
+fn summary(total: &Waiting, at_ms: UtcMs) -> String {
     let mut words = format!(
         "at {}: {} for {}",
         rfc3339(at_ms),
@@ -210,15 +210,15 @@ fn summary(total: &Waiting, at_ms: i64) -> String {
     words
 }
 
-fn for_people(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Table {
+fn for_people(found: &QueueBacklog, at_ms: UtcMs, by: QueueBy) -> Table {
     let rows = || found.groups.iter();
     let text = |cell: &dyn Fn(&Group, &Waiting) -> String| {
         Values::Text(rows().map(|(group, waiting)| Some(cell(group, waiting))).collect())
     };
     let count =
         |cell: fn(&Waiting) -> u64| Values::Int(rows().map(|(_, waiting)| Some(cell(waiting) as i64)).collect());
-    let until = |ms: Option<i64>| {
-        ms.map(|ms| format!("in {}", human::duration(ms - at_ms)))
+    let until = |at: Option<UtcMs>| {
+        at.map(|at| format!("in {}", human::duration(at - at_ms)))
             .unwrap_or_default()
     };
     let oldest = |waiting: &Waiting| {
@@ -252,7 +252,7 @@ fn for_people(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Table {
     Table::of(names.into_iter().chain(numbers))
 }
 
-fn raw(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Table {
+fn raw(found: &QueueBacklog, at_ms: UtcMs, by: QueueBy) -> Table {
     let rows = || found.groups.iter();
     let number =
         |cell: &dyn Fn(&Waiting) -> Option<i64>| Values::Int(rows().map(|(_, waiting)| cell(waiting)).collect());
@@ -272,7 +272,7 @@ fn raw(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Table {
             "oldest_is_older",
             Values::Bool(rows().map(|(_, waiting)| Some(waiting.is_older)).collect()),
         ),
-        ("next_try", number(&|waiting| waiting.next_try_ms)),
+        ("next_try", number(&|waiting| waiting.next_try_ms.map(UtcMs::get))),
         ("frozen", count(|waiting| waiting.frozen)),
         ("held", count(|waiting| waiting.held)),
         ("quiet", count(|waiting| waiting.quiet)),
@@ -280,12 +280,15 @@ fn raw(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Table {
             "drain_per_minute",
             Values::Float(rows().map(|(_, waiting)| rate(waiting)).collect()),
         ),
-        ("gone_at", number(&|waiting| waiting.drain.map(|drain| drain.gone_ms))),
+        (
+            "gone_at",
+            number(&|waiting| waiting.drain.map(|drain| drain.gone_ms).map(UtcMs::get)),
+        ),
     ];
     Table::of(names.into_iter().chain(numbers))
 }
 
-fn all_as_json(found: &QueueBacklog, at_ms: i64, by: QueueBy) -> Value {
+fn all_as_json(found: &QueueBacklog, at_ms: UtcMs, by: QueueBy) -> Value {
     let rows = output::json_rows(&raw(found, at_ms, by), &TIMES);
     let total = QueueBacklog {
         groups: [(Group::default(), found.total.clone())].into(),

@@ -3,6 +3,7 @@
 use super::output::{self, Format};
 use crate::cli::window::{EVERYTHING, WindowArgs};
 use crate::model::human;
+use crate::model::time::UtcMs;
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
 use crate::store::maintenance::reclassify;
@@ -38,7 +39,7 @@ pub(super) fn run(setup: &Setup, args: &ReclassifyArgs) -> Result<ExitCode> {
             let window = args.window.resolve(&store)?;
             (window.since_ms, window.until_ms)
         }
-        false => (i64::MIN, i64::MAX),
+        false => (UtcMs::MIN, UtcMs::MAX),
     };
     let done = reclassify(&store, window_ms, args.dry_run)?;
     let text = |values: Vec<&String>| Values::Text(values.into_iter().map(|value| Some(value.clone())).collect());

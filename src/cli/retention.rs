@@ -1,7 +1,7 @@
 //! `store compact`, and what is said of events that the retention holds back.
 
 use super::output;
-use crate::model::time::{DAY_MS, rfc3339};
+use crate::model::time::{DAY_MS, UtcMs, rfc3339};
 use crate::setup::Setup;
 use crate::setup::clock::retention;
 use crate::store::maintenance;
@@ -42,7 +42,10 @@ pub fn held_back(held: &HeldBack, days: u32) -> Option<String> {
     }
     let first = held.sources.iter().map(|source| source.span_ms.0).min();
     let last = held.sources.iter().map(|source| source.span_ms.1).max();
-    let (first, last) = (rfc3339(first.unwrap_or(0)), rfc3339(last.unwrap_or(0)));
+    let (first, last) = (
+        rfc3339(first.unwrap_or(UtcMs::EPOCH)),
+        rfc3339(last.unwrap_or(UtcMs::EPOCH)),
+    );
     let why = match held.step_ms {
         0 => "they were that old when they were stored, or the clock has jumped".to_owned(),
         step => format!(

@@ -5,7 +5,7 @@ use crate::cli::next::next_command;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::human;
-use crate::model::time::{DAY_MS, End, MINUTE_MS, parse_duration_ms, rfc3339};
+use crate::model::time::{DAY_MS, End, MINUTE_MS, UtcMs, parse_duration_ms, rfc3339};
 use crate::planned::{AlertSilence, KeptSilence, PlannedList, REASON_MAX, SilenceTarget, checked};
 use crate::setup::Setup;
 use crate::setup::known_names;
@@ -156,11 +156,11 @@ impl TargetArgs {
 }
 
 /// Beginning and end. It begins with its minute: `watch` may not have judged it yet.
-fn span(args: &AddArgs, now_ms: i64) -> Result<(i64, i64)> {
+fn span(args: &AddArgs, now_ms: UtcMs) -> Result<(UtcMs, UtcMs)> {
     let clock = End::clock(now_ms);
     let parse = |flag: &str, text: &String| clock.parse(text).map_err(|why| anyhow!("{flag}: {why}"));
     let from_ms = args.from.as_ref().map_or(Ok(now_ms), |text| parse("--from", text))?;
-    let from_ms = from_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+    let from_ms = from_ms.floor_to(MINUTE_MS);
     let until_ms = match (&args.length, &args.until) {
         (Some(text), _) => {
             let length = parse_duration_ms(text).map_err(|why| anyhow!("--for: {why}"))?;
@@ -170,7 +170,7 @@ fn span(args: &AddArgs, now_ms: i64) -> Result<(i64, i64)> {
         (None, Some(text)) => parse("--until", text)?,
         (None, None) => bail!("a silence needs an end: --for 2h, or --until TIME"),
     };
-    let until_ms = until_ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS) * MINUTE_MS;
+    let until_ms = until_ms.saturating_add(MINUTE_MS - 1).floor_to(MINUTE_MS);
     if until_ms <= from_ms {
         bail!(
             "the silence would end at {}, which is not after its beginning at {}",
@@ -199,7 +199,7 @@ fn end(config: &Config, args: &EndArgs) -> Result<ExitCode> {
             return Err(io::Error::new(io::ErrorKind::NotFound, what));
         };
         let silence = &mut list.entries[at];
-        let minute = now.div_euclid(MINUTE_MS) * MINUTE_MS;
+        let minute = now.floor_to(MINUTE_MS);
         if silence.until_ms <= minute {
             return Ok(format!("s{} was over at {}", silence.id, rfc3339(silence.until_ms)));
         }
@@ -215,7 +215,7 @@ fn end(config: &Config, args: &EndArgs) -> Result<ExitCode> {
 }
 
 fn list(config: &Config, args: &ListArgs) -> Result<ExitCode> {
-    let now = Timestamp::from_millisecond(now_ms()).map_err(|why| anyhow!("{why}"))?;
+    let now = Timestamp::from_millisecond(now_ms().get()).map_err(|why| anyhow!("{why}"))?;
     let planned = planned(config)?;
     let shown: Vec<&AlertSilence> = planned
         .silences

@@ -117,7 +117,10 @@ fn table(mails: &[TracedMail], is_numbered: bool) -> Table {
     };
     let text = |cell: fn(&TraceEvent) -> String| Values::Text(rows().map(|(_, event)| Some(cell(event))).collect());
     let mut columns = vec![
-        ("ts", Values::Int(rows().map(|(_, event)| Some(event.ts_ms)).collect())),
+        (
+            "ts",
+            Values::Int(rows().map(|(_, event)| Some(event.ts_ms.get())).collect()),
+        ),
         ("host", text(|event| event.host.clone())),
         ("queue_id", text(|event| event.queue_id.clone())),
         ("kind", text(|event| event.kind.clone())),

@@ -6,7 +6,7 @@
 
 use crate::analysis::present::{end, span};
 use crate::clock::now_ms;
-use crate::model::time::{DAY_MS, End, rfc3339};
+use crate::model::time::{DAY_MS, End, UtcMs, rfc3339};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::{Result, anyhow};
@@ -65,7 +65,7 @@ impl<const DAYS: u32> WindowArgs<DAYS> {
         Ok(window)
     }
 
-    fn window(&self, span: Option<(i64, i64)>, end: End) -> Result<Window> {
+    fn window(&self, span: Option<(UtcMs, UtcMs)>, end: End) -> Result<Window> {
         let parse = |text: &String, flag: &str| end.parse(text).map_err(|why| anyhow!("{flag}: {why}"));
         let until_ms = self
             .until
@@ -91,8 +91,8 @@ impl<const DAYS: u32> WindowArgs<DAYS> {
 mod tests {
     use super::*;
 
-    const NEWEST: i64 = 1_528_308_030_000; // 2018-06-06 18:00:30
-    const SPAN: Option<(i64, i64)> = Some((NEWEST - 30 * DAY_MS, NEWEST));
+    const NEWEST: UtcMs = UtcMs::new(1_528_308_030_000); // 2018-06-06 18:00:30
+    const SPAN: Option<(UtcMs, UtcMs)> = Some((UtcMs::new(NEWEST.get() - 30 * DAY_MS), NEWEST));
     use crate::model::time::HOUR_MS;
 
     fn args<const DAYS: u32>(since: Option<&str>, until: Option<&str>) -> WindowArgs<DAYS> {

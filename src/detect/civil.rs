@@ -2,11 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-
-/// Seconds of a day.
-pub const DAY_S: i64 = 86_400;
-/// Seconds of a week.
-pub const WEEK_S: i64 = 7 * DAY_S;
+use mailpulse_time::{DAY_S, WEEK_S};
 
 /// Civil time of one zone, with the offset kept until it changes.
 #[derive(Debug, Clone)]

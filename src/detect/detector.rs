@@ -1,6 +1,6 @@
 //! Many series at once: names, clocks, holidays, and the order of time.
 
-use super::civil::{CivilClock, DAY_S};
+use super::civil::CivilClock;
 use super::clock_change::{ClockChange, ClockRule, ClockVerdict};
 use super::episode::{Drop, EpisodeChange};
 use super::forecast::{Forecast, Span};
@@ -10,6 +10,7 @@ use super::schedule::{Schedule, ScheduleTurn};
 use super::series::{Step, VolumeSeries};
 use super::tuning::Tuning;
 use jiff::tz::TimeZone;
+use mailpulse_time::DAY_S;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use super::clock_change::ClockRule;
 use super::days::Days;
 use super::declared::{DeclaredState, DeclaredTime};
 pub(super) use super::finding::{finding, told};
-use super::fleet::{Fleet, Id, Minute, Names, Renamed};
+use super::fleet::{Fleet, FleetMinute, Id, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{GroupFinding, Groups};
 use super::host::HostState;
@@ -123,7 +123,7 @@ impl Engine {
     }
 
     /// Takes the next minute; minutes come in order without holes.
-    pub fn step(&mut self, names: &Names, minute: &Minute) -> Vec<Change> {
+    pub fn step(&mut self, names: &Names, minute: &FleetMinute) -> Vec<Change> {
         let at = minute.at;
         self.hosts
             .resize_with(names.hosts.len().max(self.hosts.len()), HostState::default);

@@ -1,5 +1,5 @@
 //! What the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
-//! read. The same [`Minute`] comes from the store's history and from a live tail, so both are judged by the same code.
+//! read. The same [`FleetMinute`] comes from the store's history and from a live tail, so both are judged by the same code.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ pub struct Renamed {
 
 /// One minute of the fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Minute {
+pub struct FleetMinute {
     /// Minutes since 1970-01-01 UTC.
     pub at: i64,
     /// Counts, in no order; equal keys add up.
@@ -134,7 +134,7 @@ pub struct Fleet {
     /// Names.
     pub names: Names,
     /// Minutes.
-    pub minutes: Vec<Minute>,
+    pub minutes: Vec<FleetMinute>,
 }
 
 impl Names {
@@ -173,7 +173,7 @@ impl Fleet {
     }
 
     /// The minutes in `[from, to)`.
-    pub fn between(&self, from: i64, to: i64) -> &[Minute] {
+    pub fn between(&self, from: i64, to: i64) -> &[FleetMinute] {
         let (first, end) = self.span();
         let from = from.clamp(first, end);
         let to = to.clamp(from, end);

@@ -1,6 +1,6 @@
 //! Impacts while a trouble lasts, without failures, and of histories that say little.
 
-use super::fleet::{Fleet, Flow, FlowKind, Minute, NONE, Names};
+use super::fleet::{Fleet, FleetMinute, Flow, FlowKind, NONE, Names};
 use super::impact::Impact;
 use super::impact_question::{ImpactQuestion, Masked};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, assess, fleet, telling};
@@ -96,7 +96,7 @@ fn no_mail_and_no_failure_in_a_log_that_is_read_is_not_known_to_be_lost() {
 
 /// One service's mails at some minutes of some days.
 fn sparse(days: i64, at: &[i64]) -> Fleet {
-    let mail = |at: i64| Minute {
+    let mail = |at: i64| FleetMinute {
         at: MONDAY + at,
         flows: vec![Flow {
             service: 0,
@@ -105,11 +105,11 @@ fn sparse(days: i64, at: &[i64]) -> Fleet {
             what: FlowKind::Accepted,
             count: 1,
         }],
-        ..Minute::default()
+        ..FleetMinute::default()
     };
-    let none = |at: i64| Minute {
+    let none = |at: i64| FleetMinute {
         at: MONDAY + at,
-        ..Minute::default()
+        ..FleetMinute::default()
     };
     let minutes = (0..days * DAY).map(|minute| {
         if at.contains(&minute) {

@@ -2,7 +2,7 @@
 
 use super::alarm::Turn;
 use super::engine::{Engine, Options};
-use super::fleet::{Fleet, Flow, FlowKind, Id, Minute, NONE, Names, Outcome};
+use super::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, NONE, Names, Outcome};
 use super::impact::Impact;
 use super::impact_question::ImpactQuestion;
 use super::outcome_ratio::{FAILING, OutcomeRatio, Sensitivity, THROTTLED};
@@ -195,11 +195,11 @@ fn alarms(failed: impl Fn(i64, (Id, Id, Id)) -> f64, deferred: impl Fn(i64, (Id,
         }
         outcomes.retain(|outcome| outcome.tried > 0);
         flows.retain(|flow| flow.count > 0);
-        let minute = Minute {
+        let minute = FleetMinute {
             at,
             flows,
             outcomes,
-            ..Minute::default()
+            ..FleetMinute::default()
         };
         engine.step(&names, &minute);
     }
@@ -290,10 +290,10 @@ fn what_is_usual_of_all_providers_is_usual_of_a_new_one() {
                 deferred,
             }
         };
-        let minute = Minute {
+        let minute = FleetMinute {
             at,
             outcomes: (0..known).map(outcome).collect(),
-            ..Minute::default()
+            ..FleetMinute::default()
         };
         engine.step(&names, &minute);
     }
@@ -329,7 +329,7 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
         // Every third minute; of shop's mail three of five fail, and of the others one of fifty.
         let number = at / 3;
         let is_bad = number % 50 == 0 || at >= begin && number % 5 < 3;
-        Minute {
+        FleetMinute {
             at,
             flows: if at % 3 == 0 {
                 vec![mail(0), mail(1)]
@@ -340,7 +340,7 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
                 0 => vec![outcome(0, is_bad), outcome(1, number % 50 == 0)],
                 _ => Vec::new(),
             },
-            ..Minute::default()
+            ..FleetMinute::default()
         }
     };
     let fleet = Fleet {

@@ -3,8 +3,8 @@
 //! Per bin b of the week: `n_b = Σ 0.85^k·Q·B`, `e_b = Σ 0.85^k·Q` over the weeks k. A sparse series has too few mails
 //! per bin, so that a bin is drawn towards its day type (Mon–Fri, Sat, Sun), and that towards all days.
 
-use super::civil::WEEK_S;
 use super::minifloat::MiniFloat;
+use mailpulse_time::WEEK_S;
 use serde::{Deserialize, Serialize};
 
 const DAYS: usize = 7;

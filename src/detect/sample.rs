@@ -1,7 +1,7 @@
 //! Fleets for tests: seeded, with a rhythm, and with troubles of one's choice.
 
 use super::bounced::CopyCounts;
-use super::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
+use super::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, LogMinute, NONE, Names};
 use super::impact::{Assessment, ServiceImpact};
 use super::impact_question::ImpactQuestion;
 use super::mail_part::{MailPart, MinuteCounts};
@@ -44,15 +44,15 @@ pub enum Fate {
 
 /// What differs from an ordinary fleet.
 pub struct Trouble<'t> {
-    /// Minute, service, relay → fate.
+    /// FleetMinute, service, relay → fate.
     pub fate: Box<dyn Fn(i64, Id, Id) -> Fate + 't>,
-    /// Minute → factor on all volumes.
+    /// FleetMinute → factor on all volumes.
     pub volume: Box<dyn Fn(i64) -> f64 + 't>,
-    /// Minute, host → whether its log arrives.
+    /// FleetMinute, host → whether its log arrives.
     pub arrives: Box<dyn Fn(i64, Id) -> bool + 't>,
-    /// Minute, host → share of lines that do not parse (and give no counts).
+    /// FleetMinute, host → share of lines that do not parse (and give no counts).
     pub unparsed: Box<dyn Fn(i64, Id) -> f64 + 't>,
-    /// Minute, relay → copies that other hosts say they gave it.
+    /// FleetMinute, relay → copies that other hosts say they gave it.
     pub handed: Box<dyn Fn(i64, Id) -> u32 + 't>,
 }
 
@@ -208,7 +208,7 @@ fn mail(flows: &mut Vec<Flow>, held: &mut Vec<(i64, Id, Id)>, mail: (i64, Id, Id
 }
 
 /// Adds the logs to a minute; what does not arrive or does not parse is not counted.
-fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> Minute {
+fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> FleetMinute {
     let mut logs = Vec::new();
     for host in [ONE, TWO] {
         let mails = flows
@@ -235,11 +235,11 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
             });
         }
     }
-    Minute {
+    FleetMinute {
         at,
         flows,
         logs,
-        ..Minute::default()
+        ..FleetMinute::default()
     }
 }
 
@@ -259,7 +259,7 @@ pub fn telling(fleet: &Fleet) -> Vec<Id> {
 
 impl MailPart {
     /// Of minutes that follow one another.
-    fn of(minutes: &[Minute]) -> MailPart {
+    fn of(minutes: &[FleetMinute]) -> MailPart {
         let first = minutes.first().map_or(0, |minute| minute.at);
         let mut part = MailPart {
             span: (first, first + minutes.len() as i64),
@@ -305,7 +305,7 @@ pub fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<S
     let mut from = first;
     while from < end {
         let minutes = fleet.between(from, end);
-        let is_cut = |minute: &&Minute| {
+        let is_cut = |minute: &&FleetMinute| {
             let at = minute.at;
             at % length == 0
                 || at % DAY == 0

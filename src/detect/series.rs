@@ -381,7 +381,7 @@ impl VolumeSeries {
     pub(super) fn noise(&self, tuning: &Tuning) -> (f64, f64) {
         let weekly = self.profile.per_week() * self.slow.value(tuning.slow_prior);
         (
-            weekly * self.step_s as f64 / super::civil::WEEK_S as f64,
+            weekly * self.step_s as f64 / mailpulse_time::WEEK_S as f64,
             self.channels.hour_v(),
         )
     }

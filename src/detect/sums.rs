@@ -1,7 +1,7 @@
 //! A minute's flows, added up by what the layers ask for.
 
 use super::alarm::Scope;
-use super::fleet::{Flow, FlowKind, Id, Minute, NONE, Names};
+use super::fleet::{FleetMinute, Flow, FlowKind, Id, NONE, Names};
 use super::host::Heard;
 use super::queue::QueueMinute;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct Sums {
 
 impl Sums {
     /// Adds up a minute of `hosts` hosts.
-    pub fn of(minute: &Minute, names: &Names, hosts: usize) -> Sums {
+    pub fn of(minute: &FleetMinute, names: &Names, hosts: usize) -> Sums {
         let mut sums = Sums {
             hosts: vec![Heard::default(); hosts],
             ..Sums::default()

@@ -7,6 +7,7 @@ use super::canvas::{Anchor, Canvas, Font};
 use super::palette::Ink;
 use super::plot::Plot;
 use super::text::{cut_px, visible, width_px};
+use crate::model::time::UtcMs;
 use crate::query::series::{GraphMark, MarkKind};
 
 /// Height of a lane of labels, pixels.
@@ -18,9 +19,9 @@ const LABEL_PX_MAX: f64 = 190.0;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Band {
     /// First millisecond.
-    pub from_ms: i64,
+    pub from_ms: UtcMs,
     /// End, exclusive; `None` while it lasts.
-    pub to_ms: Option<i64>,
+    pub to_ms: Option<UtcMs>,
     /// Label, made visible, with the number of series if several were merged.
     pub label: String,
     /// What it marks.
@@ -38,8 +39,8 @@ impl Band {
 }
 
 /// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
-pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64) -> Vec<Band> {
-    let end = |m: &GraphMark| m.to_ms.unwrap_or(i64::MAX).max(m.from_ms);
+pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: UtcMs, to_ms: UtcMs) -> Vec<Band> {
+    let end = |m: &GraphMark| m.to_ms.unwrap_or(UtcMs::MAX).max(m.from_ms);
     let ours = |m: &&GraphMark| series.is_none_or(|panel| m.concerns(panel));
     let mut inside: Vec<&GraphMark> = marks
         .iter()
@@ -86,7 +87,7 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: i64, to_ms: i64
 /// Draws the shades; goes below the lines of the series.
 pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
     for band in bands {
-        let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(i64::MAX)));
+        let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(UtcMs::MAX)));
         let (colour, shade, dash) = match band.kind {
             MarkKind::Alarm => (ink.mark, 0.13, "3 2"),
             MarkKind::Silence => (ink.muted, 0.12, "1 3"),
@@ -118,7 +119,7 @@ pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes
     for band in bands {
         let text = cut_px(&band.label, LABEL_PX_MAX.min(plot.w * 0.8), SIZE);
         let width = width_px(&text, SIZE);
-        let middle = (plot.px(band.from_ms) + plot.px(band.to_ms.unwrap_or(i64::MAX))) / 2.0;
+        let middle = (plot.px(band.from_ms) + plot.px(band.to_ms.unwrap_or(UtcMs::MAX))) / 2.0;
         let start = (middle - width / 2.0).min(plot.right() - width).max(plot.x);
         match free_from.iter().position(|free| *free <= start) {
             Some(lane) => {
@@ -146,7 +147,7 @@ pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes
 mod tests {
     use super::*;
 
-    fn mark(from_ms: i64, to_ms: Option<i64>, series: Option<&str>) -> GraphMark {
+    fn mark(from_ms: UtcMs, to_ms: Option<UtcMs>, series: Option<&str>) -> GraphMark {
         GraphMark {
             from_ms,
             to_ms,
@@ -159,25 +160,28 @@ mod tests {
     #[test]
     fn equal_labels_that_overlap_are_one_band() {
         let marks = [
-            mark(10, Some(20), Some("b")),
-            mark(12, Some(30), Some("a")),
-            mark(50, None, Some("a")),
+            mark(UtcMs::new(10), Some(UtcMs::new(20)), Some("b")),
+            mark(UtcMs::new(12), Some(UtcMs::new(30)), Some("a")),
+            mark(UtcMs::new(50), None, Some("a")),
         ];
-        let all = bands(&marks, None, 0, 100);
+        let all = bands(&marks, None, UtcMs::EPOCH, UtcMs::new(100));
         assert_eq!(all.len(), 2);
         assert_eq!(
             all[0],
             Band {
-                from_ms: 10,
-                to_ms: Some(30),
+                from_ms: UtcMs::new(10),
+                to_ms: Some(UtcMs::new(30)),
                 label: "dropped (2 series)".to_owned(),
                 kind: MarkKind::Alarm,
             }
         );
         assert_eq!(all[1].label, "a: dropped");
-        assert_eq!(bands(&marks, Some("b"), 0, 100).len(), 1);
-        assert_eq!(bands(&marks, Some("b"), 0, 100)[0].label, "dropped");
-        assert!(bands(&marks, None, 31, 50).is_empty());
+        assert_eq!(bands(&marks, Some("b"), UtcMs::EPOCH, UtcMs::new(100)).len(), 1);
+        assert_eq!(
+            bands(&marks, Some("b"), UtcMs::EPOCH, UtcMs::new(100))[0].label,
+            "dropped"
+        );
+        assert!(bands(&marks, None, UtcMs::new(31), UtcMs::new(50)).is_empty());
     }
 
     #[test]
@@ -185,10 +189,10 @@ mod tests {
         let relay = GraphMark {
             label: "mx1001 dropped".to_owned(),
             series: Some(vec!["a".to_owned(), "b".to_owned()]),
-            ..mark(10, None, None)
+            ..mark(UtcMs::new(10), None, None)
         };
         let label = |series: Option<&str>| {
-            let bands = bands(std::slice::from_ref(&relay), series, 0, 100);
+            let bands = bands(std::slice::from_ref(&relay), series, UtcMs::EPOCH, UtcMs::new(100));
             bands.into_iter().map(|band| band.label).collect::<Vec<_>>()
         };
         assert_eq!(label(Some("a")), ["mx1001 dropped"]);
@@ -200,9 +204,14 @@ mod tests {
     fn what_holds_alarms_back_is_a_band_of_its_own() {
         let silence = GraphMark {
             kind: MarkKind::Silence,
-            ..mark(10, Some(30), Some("a"))
+            ..mark(UtcMs::new(10), Some(UtcMs::new(30)), Some("a"))
         };
-        let all = bands(&[mark(12, Some(20), Some("a")), silence], None, 0, 100);
+        let all = bands(
+            &[mark(UtcMs::new(12), Some(UtcMs::new(20)), Some("a")), silence],
+            None,
+            UtcMs::EPOCH,
+            UtcMs::new(100),
+        );
         let kinds: Vec<MarkKind> = all.iter().map(|band| band.kind).collect();
         assert_eq!(kinds, [MarkKind::Silence, MarkKind::Alarm]);
         assert_eq!(all[0].label, "dropped");
@@ -210,6 +219,15 @@ mod tests {
 
     #[test]
     fn a_mark_without_an_end_lasts() {
-        assert_eq!(bands(&[mark(5, None, None)], Some("x"), 1_000, 2_000).len(), 1);
+        assert_eq!(
+            bands(
+                &[mark(UtcMs::new(5), None, None)],
+                Some("x"),
+                UtcMs::new(1_000),
+                UtcMs::new(2_000)
+            )
+            .len(),
+            1
+        );
     }
 }

@@ -1,17 +1,18 @@
 //! How much is unknown where several series share a panel: a sum in which the largest part is missing looks like an
 //! outage and is none.
 
+use crate::model::time::UtcMs;
 use crate::query::series::{Series, SeriesSet};
 
-/// Stretches of time, milliseconds, by how much of the mail nothing is known about.
+/// Stretches of time, by how much of the mail nothing is known about.
 #[derive(Debug, Default, PartialEq)]
 pub struct MissingData {
     /// No series has data.
-    pub all: Vec<(i64, i64)>,
+    pub all: Vec<(UtcMs, UtcMs)>,
     /// The series without data usually bring at least half of the volume: a low sum means nothing here.
-    pub most: Vec<(i64, i64)>,
+    pub most: Vec<(UtcMs, UtcMs)>,
     /// Some series that have data elsewhere have none.
-    pub some: Vec<(i64, i64)>,
+    pub some: Vec<(UtcMs, UtcMs)>,
 }
 
 impl MissingData {
@@ -48,7 +49,7 @@ fn with_mean((series, mean): (&Series, Option<f64>)) -> Option<(&Series, f64)> {
     mean.map(|mean| (series, mean))
 }
 
-fn extend(spans: &mut Vec<(i64, i64)>, from: i64, step_ms: i64) {
+fn extend(spans: &mut Vec<(UtcMs, UtcMs)>, from: UtcMs, step_ms: i64) {
     match spans.last_mut() {
         Some(last) if last.1 == from => last.1 += step_ms,
         _ => spans.push((from, from + step_ms)),
@@ -58,6 +59,11 @@ fn extend(spans: &mut Vec<(i64, i64)>, from: i64, step_ms: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn minutes(spans: &[(UtcMs, UtcMs)]) -> Vec<(i64, i64)> {
+        let minutes = spans.iter().map(|(from, to)| (from.minute().get(), to.minute().get()));
+        minutes.collect()
+    }
     use crate::graph::sample;
 
     #[test]
@@ -74,8 +80,8 @@ mod tests {
             ..Series::default()
         });
         let missing = MissingData::of(&set);
-        assert_eq!(missing.all, [(120_000, 180_000)]);
-        assert_eq!(missing.most, [(60_000, 120_000)]);
-        assert_eq!(missing.some, [(60_000, 120_000), (180_000, 240_000)]);
+        assert_eq!(minutes(&missing.all), [(2, 3)]);
+        assert_eq!(minutes(&missing.most), [(1, 2)]);
+        assert_eq!(minutes(&missing.some), [(1, 2), (3, 4)]);
     }
 }

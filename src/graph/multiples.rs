@@ -9,6 +9,7 @@ use super::plot::Plot;
 use super::scale::{largest_usual, si, stats_text};
 use super::text::{cut_px, visible, width_px};
 use super::view::{GraphContext, MARGIN};
+use crate::model::time::UtcMs;
 use crate::query::series::{Fold, Series, SeriesSet, Stats};
 
 /// Room for the values at the left of a panel, pixels.
@@ -89,7 +90,7 @@ fn top_value(series: &Series) -> f64 {
 
 struct Panel<'a> {
     plot: Plot,
-    gaps: &'a [(i64, i64)],
+    gaps: &'a [(UtcMs, UtcMs)],
     bands: &'a [Band],
     lanes: usize,
     stats: Stats,

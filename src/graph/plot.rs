@@ -4,6 +4,7 @@ use super::canvas::{Anchor, Canvas, Font, num};
 use super::palette::Ink;
 use super::scale::{axis_top, si, time_ticks, value_ticks};
 use super::text::width_px;
+use crate::model::time::UtcMs;
 use crate::query::series::SeriesSet;
 
 /// Names of the hatching pattern in a document; equal in all documents of a theme.
@@ -29,19 +30,19 @@ pub struct Plot {
     pub w: f64,
     /// Height, pixels.
     pub h: f64,
-    /// Time at the left edge, milliseconds since 1970-01-01 UTC.
-    pub from_ms: i64,
+    /// Time at the left edge.
+    pub from_ms: UtcMs,
     /// Time at the right edge.
-    pub to_ms: i64,
+    pub to_ms: UtcMs,
     /// Value at the upper edge.
     pub top: f64,
 }
 
 impl Plot {
     /// Pixel of a time, held inside the panel.
-    pub fn px(&self, ms: i64) -> f64 {
+    pub fn px(&self, at: UtcMs) -> f64 {
         let span = (self.to_ms - self.from_ms).max(1) as f64;
-        self.x + self.w * (ms.saturating_sub(self.from_ms) as f64 / span).clamp(0.0, 1.0)
+        self.x + self.w * (at.since(self.from_ms) as f64 / span).clamp(0.0, 1.0)
     }
 
     /// Pixel of a value, held inside the panel.
@@ -134,7 +135,7 @@ impl Plot {
     pub fn time_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, labelled: bool) {
         let bottom = self.bottom();
         for tick in time_ticks(self.from_ms, self.to_ms, self.w / TIME_LABEL_PX) {
-            let x = self.px(tick.ms);
+            let x = self.px(tick.at);
             let colour = if tick.major { ink.axis } else { ink.grid };
             canvas.line(
                 [(x, self.y), (x, bottom)],
@@ -172,7 +173,7 @@ impl Plot {
     }
 
     /// Hatched stretches without data; where there is room they say so.
-    pub fn gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(i64, i64)]) {
+    pub fn gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             hatched(canvas, ink, (from, self.y, to - from, self.h));
             if to - from > 58.0 && self.h > 30.0 {
@@ -183,7 +184,7 @@ impl Plot {
     }
 
     /// Faintly hatched stretches, behind the curves: most of the mail is unknown there.
-    pub fn mostly_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(i64, i64)]) {
+    pub fn mostly_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             canvas.rect((from, self.y, to - from, self.h), ink.gap, 0.8);
             canvas.rect((from, self.y, to - from, self.h), &format!("url(#{HATCH})"), 0.5);
@@ -191,14 +192,14 @@ impl Plot {
     }
 
     /// A thin hatched strip on the axis: some of the series have no data there.
-    pub fn partial_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(i64, i64)]) {
+    pub fn partial_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             hatched(canvas, ink, (from, self.bottom() - 5.0, to - from, 5.0));
         }
     }
 
     /// Stretches in pixels, those that touch merged: their number is bounded by the width.
-    fn pixel_spans(&self, spans: &[(i64, i64)]) -> Vec<(f64, f64)> {
+    fn pixel_spans(&self, spans: &[(UtcMs, UtcMs)]) -> Vec<(f64, f64)> {
         let mut out: Vec<(f64, f64)> = Vec::new();
         for &(from, to) in spans {
             let (from, to) = (self.px(from), self.px(to));
@@ -291,8 +292,8 @@ mod tests {
             y: 0.0,
             w: 100.0,
             h: 50.0,
-            from_ms: 0,
-            to_ms: 10_000,
+            from_ms: UtcMs::EPOCH,
+            to_ms: UtcMs::new(10_000),
             top: 10.0,
         };
         (
@@ -323,7 +324,7 @@ mod tests {
     fn scales_stay_inside() {
         let (plot, _) = plot();
         assert_eq!(
-            [plot.px(i64::MIN), plot.px(i64::MAX), plot.px(5_000)],
+            [UtcMs::MIN, UtcMs::MAX, UtcMs::new(5_000)].map(|at| plot.px(at)),
             [0.0, 100.0, 50.0]
         );
         assert_eq!([plot.py(-1.0), plot.py(99.0), plot.py(5.0)], [50.0, 0.0, 25.0]);
@@ -332,9 +333,15 @@ mod tests {
     #[test]
     fn a_short_gap_is_wide_enough_and_many_are_merged() {
         let (plot, _) = plot();
-        assert_eq!(plot.pixel_spans(&[(5_000, 5_001)]), [(50.0, 52.0)]);
-        assert_eq!(plot.pixel_spans(&[(10_000, 10_000)]), [(98.0, 100.0)]);
-        let many: Vec<_> = (0..5_000).map(|i| (i * 2, i * 2 + 1)).collect();
+        assert_eq!(
+            plot.pixel_spans(&[(UtcMs::new(5_000), UtcMs::new(5_001))]),
+            [(50.0, 52.0)]
+        );
+        assert_eq!(
+            plot.pixel_spans(&[(UtcMs::new(10_000), UtcMs::new(10_000))]),
+            [(98.0, 100.0)]
+        );
+        let many: Vec<_> = (0..5_000).map(|i| (UtcMs::new(i * 2), UtcMs::new(i * 2 + 1))).collect();
         assert_eq!(plot.pixel_spans(&many).len(), 1);
     }
 }

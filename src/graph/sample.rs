@@ -1,10 +1,10 @@
 //! Made-up data for the tests: daily rhythm, an outage of seven hours, a gap; seeded, so always the same.
 
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 use crate::query::series::{GraphMark, MarkKind, Series, SeriesSet};
 
 /// 2018-06-07 00:00 UTC: the end of every sample.
-const END_MS: i64 = 1_528_329_600_000;
+const END: UtcMs = UtcMs::new(1_528_329_600_000);
 const NAMES: [&str; 8] = [
     "phabricator",
     "gerrit",
@@ -26,7 +26,7 @@ pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
     SeriesSet {
         title: "t".to_owned(),
         unit: "u".to_owned(),
-        start_ms: 0,
+        start_ms: UtcMs::new(0),
         step_ms: MINUTE_MS,
         series,
     }
@@ -35,7 +35,7 @@ pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
 /// `services` services over `days` days; in the last day an outage from 11:00 to 18:00 that every third survives, and
 /// before it a gap of two hours in all series (and one of six in the second).
 pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<GraphMark>) {
-    let start_ms = END_MS - days * DAY_MS;
+    let start_ms = END - days * DAY_MS;
     let mut seed = 42_u64;
     let mut noise = move || {
         seed = seed
@@ -43,8 +43,8 @@ pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Graph
             .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 40) as f64 / f64::from(1 << 24) - 0.5
     };
-    let (outage_from, outage_to) = (END_MS - 13 * HOUR_MS, END_MS - 6 * HOUR_MS);
-    let gap_from = END_MS - (days * 24 * 3 / 4) * HOUR_MS;
+    let (outage_from, outage_to) = (END - 13 * HOUR_MS, END - 6 * HOUR_MS);
+    let gap_from = END - (days * 24 * 3 / 4) * HOUR_MS;
     let mut series = Vec::new();
     let mut marks = Vec::new();
     for service in 0..services {
@@ -54,14 +54,15 @@ pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<Graph
         let volume = 1_200.0 / (1.0 + service as f64).powf(1.3);
         let hit = service % 3 != 2;
         let (mut points, mut expected) = (Vec::new(), Vec::new());
-        for ms in (start_ms..END_MS).step_by(step_ms as usize) {
-            let hour = (ms % DAY_MS) as f64 / HOUR_MS as f64;
-            let weekend = (ms / DAY_MS + 3) % 7 >= 5;
+        for into_ms in (0..END - start_ms).step_by(step_ms as usize) {
+            let at = start_ms + into_ms;
+            let hour = (at - at.day().start()) as f64 / HOUR_MS as f64;
+            let weekend = (at.day().get() + 3) % 7 >= 5;
             let rhythm = 1.0 + 0.6 * ((hour - 9.0) / 24.0 * std::f64::consts::TAU).sin();
             let mean = volume * rhythm * if weekend { 0.45 } else { 1.0 };
             let value = (mean + mean.sqrt() * 2.0 * noise()).max(0.0);
-            let out = hit && (outage_from..outage_to).contains(&ms);
-            let gap = (gap_from..gap_from + if service == 1 { 6 } else { 2 } * HOUR_MS).contains(&ms);
+            let out = hit && (outage_from..outage_to).contains(&at);
+            let gap = (gap_from..gap_from + if service == 1 { 6 } else { 2 } * HOUR_MS).contains(&at);
             points.push((!gap).then_some(if out { 0.0 } else { value }));
             expected.push(Some((mean * 0.7, mean * 1.3)));
         }

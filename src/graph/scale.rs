@@ -1,13 +1,12 @@
 //! Axes: nice ticks for values and for UTC time, and how numbers and times are written.
 
-use crate::model::time::{DAY_MS, HOUR_MS, SECOND_MS};
+use crate::model::time::{CivilDay, DAY_MS, HOUR_MS, SECOND_MS, UtcMs};
 use crate::query::series::Stats;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// 1970-01-05 was a Monday: steps of weeks begin there.
-const MONDAY_MS: i64 = 4 * DAY_MS;
+const MONDAY: UtcMs = CivilDay::new(4).start();
 
 /// Steps between time ticks up to two weeks, milliseconds; beyond that months are counted.
 const TICK_STEPS_MS: [i64; 20] = [
@@ -38,8 +37,8 @@ const MONTH_MS: i64 = 30 * DAY_MS;
 /// A tick of the time axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeTick {
-    /// Milliseconds since 1970-01-01 UTC.
-    pub ms: i64,
+    /// When.
+    pub at: UtcMs,
     /// `18:00`, at midnight `6 Jun`, at a new year `2018`.
     pub label: String,
     /// Midnight between hours, the first of a month between days, January between months.
@@ -47,8 +46,8 @@ pub struct TimeTick {
 }
 
 /// Ticks in `from_ms..=to_ms`, so far apart that `room` of them would fill the axis (one more may stand on its edges).
-pub fn time_ticks(from_ms: i64, to_ms: i64, room: f64) -> Vec<TimeTick> {
-    let (span, room) = (to_ms.saturating_sub(from_ms), room.max(1.0));
+pub fn time_ticks(from_ms: UtcMs, to_ms: UtcMs, room: f64) -> Vec<TimeTick> {
+    let (span, room) = (to_ms.since(from_ms), room.max(1.0));
     if span <= 0 {
         return Vec::new();
     }
@@ -62,32 +61,32 @@ pub fn time_ticks(from_ms: i64, to_ms: i64, room: f64) -> Vec<TimeTick> {
     }
 }
 
-fn even_ticks(from_ms: i64, to_ms: i64, step: i64) -> Vec<TimeTick> {
-    let origin = if step == 7 * DAY_MS { MONDAY_MS } else { 0 };
+fn even_ticks(from_ms: UtcMs, to_ms: UtcMs, step: i64) -> Vec<TimeTick> {
+    let origin = if step == 7 * DAY_MS { MONDAY } else { UtcMs::EPOCH };
     let first = from_ms - (from_ms - origin).rem_euclid(step);
     let first = if first < from_ms { first + step } else { first };
-    let ticks = (0..).map(|i| first + i * step).take_while(|&ms| ms <= to_ms);
-    let tick = |ms: i64| {
-        let midnight = ms.rem_euclid(DAY_MS) == 0;
+    let ticks = (0..).map(|i| first + i * step).take_while(|&at| at <= to_ms);
+    let tick = |at: UtcMs| {
+        let midnight = at == at.floor_to(DAY_MS);
         let (label, major) = if step >= DAY_MS {
-            (stamp(ms, "%-d %b"), step == DAY_MS && stamp(ms, "%d") == "01")
+            (stamp(at, "%-d %b"), step == DAY_MS && stamp(at, "%d") == "01")
         } else if midnight {
-            (stamp(ms, "%-d %b"), true)
+            (stamp(at, "%-d %b"), true)
         } else {
             (
-                stamp(ms, if step < 60 * SECOND_MS { "%H:%M:%S" } else { "%H:%M" }),
+                stamp(at, if step < 60 * SECOND_MS { "%H:%M:%S" } else { "%H:%M" }),
                 false,
             )
         };
-        TimeTick { ms, label, major }
+        TimeTick { at, label, major }
     };
     ticks.map(tick).collect()
 }
 
-fn month_ticks(from_ms: i64, to_ms: i64, span: i64, room: f64) -> Vec<TimeTick> {
+fn month_ticks(from_ms: UtcMs, to_ms: UtcMs, span: i64, room: f64) -> Vec<TimeTick> {
     let fits = |months: &i64| span as f64 / ((months * MONTH_MS) as f64) <= room;
     let step = TICK_STEPS_MONTHS.iter().copied().find(fits).unwrap_or(60_000);
-    let Ok(start) = Timestamp::from_millisecond(from_ms) else {
+    let Ok(start) = from_ms.timestamp() else {
         return Vec::new();
     };
     let start = start.to_zoned(TimeZone::UTC).date();
@@ -96,19 +95,19 @@ fn month_ticks(from_ms: i64, to_ms: i64, span: i64, room: f64) -> Vec<TimeTick> 
     let date_of = |month: i64| {
         let year = i16::try_from(month.div_euclid(12)).ok()?;
         let date = Date::new(year, month.rem_euclid(12) as i8 + 1, 1).ok()?;
-        Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond())
+        Some(UtcMs::from(date.to_zoned(TimeZone::UTC).ok()?.timestamp()))
     };
     let all = (0..)
         .map(|i| first + i * step)
         .map_while(|month| Some((month, date_of(month)?)));
     let inside = all
-        .skip_while(|(_, ms)| *ms < from_ms)
-        .take_while(|(_, ms)| *ms <= to_ms);
-    let tick = |(month, ms): (i64, i64)| {
+        .skip_while(|(_, at)| *at < from_ms)
+        .take_while(|(_, at)| *at <= to_ms);
+    let tick = |(month, at): (i64, UtcMs)| {
         let january = month.rem_euclid(12) == 0;
         TimeTick {
-            ms,
-            label: stamp(ms, if january { "%Y" } else { "%b" }),
+            at,
+            label: stamp(at, if january { "%Y" } else { "%b" }),
             major: january,
         }
     };
@@ -116,15 +115,15 @@ fn month_ticks(from_ms: i64, to_ms: i64, span: i64, room: f64) -> Vec<TimeTick> 
 }
 
 /// A time in UTC by a `strftime` format; `?` for what no calendar has.
-pub fn stamp(ms: i64, format: &str) -> String {
-    match Timestamp::from_millisecond(ms) {
+pub fn stamp(at: UtcMs, format: &str) -> String {
+    match at.timestamp() {
         Ok(time) => time.to_zoned(TimeZone::UTC).strftime(format).to_string(),
         Err(_) => "?".to_owned(),
     }
 }
 
 /// `2018-06-06 18:00 – 2018-06-07 00:00`, with one date if both are of one day.
-pub fn span_text(from_ms: i64, to_ms: i64, dash: &str) -> String {
+pub fn span_text(from_ms: UtcMs, to_ms: UtcMs, dash: &str) -> String {
     let same = stamp(from_ms, "%F") == stamp(to_ms, "%F");
     let end = stamp(to_ms, if same { "%H:%M" } else { "%F %H:%M" });
     format!("{} {dash} {end}", stamp(from_ms, "%F %H:%M"))
@@ -234,9 +233,9 @@ mod tests {
     use super::*;
 
     /// 2018-06-06 00:00 UTC.
-    const DAY: i64 = 1_528_243_200_000;
+    const DAY: UtcMs = UtcMs::new(1_528_243_200_000);
 
-    fn labels(from: i64, to: i64, max: f64) -> Vec<String> {
+    fn labels(from: UtcMs, to: UtcMs, max: f64) -> Vec<String> {
         time_ticks(from, to, max).into_iter().map(|t| t.label).collect()
     }
 
@@ -268,10 +267,10 @@ mod tests {
     #[test]
     fn ticks_are_bounded_for_any_range() {
         for exponent in 0..62 {
-            for from in [0, DAY, i64::MIN / 4, i64::MAX / 2] {
+            for from in [0, DAY.get(), i64::MIN / 4, i64::MAX / 2].map(UtcMs::new) {
                 assert!(
                     time_ticks(from, from.saturating_add(1 << exponent), 8.0).len() <= 10,
-                    "{from} + 2^{exponent}"
+                    "{from:?} + 2^{exponent}"
                 );
             }
         }

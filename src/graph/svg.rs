@@ -120,6 +120,7 @@ fn nothing(canvas: &mut Canvas, view: &GraphContext) -> Legend {
 mod tests {
     use super::*;
     use crate::graph::sample;
+    use crate::model::time::UtcMs;
 
     const KINDS: [GraphKind; 3] = [GraphKind::Stacked, GraphKind::Multiples, GraphKind::Lines];
 
@@ -220,7 +221,7 @@ mod tests {
     #[test]
     fn empty_and_impossible_sets_are_pictures_too() {
         let far = SeriesSet {
-            start_ms: i64::MAX,
+            start_ms: UtcMs::MAX,
             step_ms: i64::MAX,
             ..sample::flat("a", &[Some(f64::NAN), Some(1e300)])
         };

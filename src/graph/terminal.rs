@@ -6,7 +6,7 @@ use super::blocks::{ASCII, Glyphs, UNICODE, resample};
 use super::marks::{self, Band};
 use super::scale::{TimeTick, duration_text, largest_usual, si, span_text, stamp, time_ticks};
 use super::text::{cells, cut_cells, visible, visible_ascii};
-use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, UtcMs};
 use crate::query::series::{GraphMark, MarkKind, Series, SeriesSet, Stats};
 
 /// Narrower is not drawn, cells.
@@ -239,13 +239,13 @@ impl Page<'_> {
     fn axis(&self, bands: &[Band]) -> String {
         let (set, cols) = (&self.set, self.curve_cols);
         let span = (set.end_ms() - set.start_ms).max(1) as f64;
-        let column = |ms: i64| (((ms - set.start_ms) as f64 / span * cols as f64) as usize).min(cols - 1);
+        let column = |at: UtcMs| (((at - set.start_ms) as f64 / span * cols as f64) as usize).min(cols - 1);
         let marked = self.marked(None);
         let mut line: Vec<char> = vec![self.glyphs.axis.0; cols];
         let mut labels = format!("{:>width$}", "UTC ", width = self.left);
         let ticks: Vec<TimeTick> = time_ticks(set.start_ms, set.end_ms(), cols as f64 / AXIS_LABEL_COLS);
         for tick in &ticks {
-            let at = column(tick.ms);
+            let at = column(tick.at);
             line[at] = self.glyphs.axis.1;
             let start = (self.left + at).saturating_sub(tick.label.len() / 2).max(self.left);
             let start = start.min(self.left + cols - tick.label.len().min(cols));
@@ -274,7 +274,7 @@ impl Page<'_> {
         let span = i128::from((set.end_ms() - set.start_ms).max(1));
         let bands = marks::bands(self.marks, series, set.start_ms, set.end_ms());
         let at = |column: i64| set.start_ms + (i128::from(column) * span / i128::from(cols.max(1))) as i64;
-        let touches = |from: i64, to: i64| {
+        let touches = |from: UtcMs, to: UtcMs| {
             bands
                 .iter()
                 .any(|b| b.from_ms < to && b.to_ms.is_none_or(|end| end > from))

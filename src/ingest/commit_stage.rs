@@ -2,6 +2,7 @@
 //! overlap with parsing, on a thread of their own.
 
 use super::job::Progress;
+use crate::model::time::Minute;
 use crate::normalise::join::Changes;
 use crate::normalise::origins::OriginTable;
 use crate::store::batch::SealedBatch;
@@ -21,7 +22,7 @@ pub struct PendingCommit {
     /// Logs read.
     pub logs: Vec<LogState>,
     /// Counts by minute.
-    pub minutes: Vec<(i64, Counts)>,
+    pub minutes: Vec<(Minute, Counts)>,
     /// Changes of the join.
     pub changes: Changes,
     /// Shapes of unparsed lines.

@@ -8,6 +8,7 @@ use super::readers::{LogReader, ParseContext, RawLine};
 use super::spec::Spec;
 use super::wrapping::with_host;
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::hosts::HostNumbers;
 use crate::normalise::join::{OpenRecord, Recall};
 use crate::source::Chunk;
@@ -120,7 +121,7 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         &mut self,
         (reader, recall, accounting): (&mut LogReader<'c>, &mut R, &mut LineAccounting),
         log: &mut OpenLog,
-        (spec, now_ms): (&Arc<Spec>, i64),
+        (spec, now_ms): (&Arc<Spec>, UtcMs),
         chunk: &Chunk,
     ) {
         // Host by host: the names and open messages of one are at hand while its lines are read. Lines of one host keep their order.
@@ -159,7 +160,7 @@ impl<'c, R: Recall> HostStreams<'c, R> {
 
     /// Place of the stream that a line belongs to.
     #[inline]
-    fn stream_at(&mut self, line: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+    fn stream_at(&mut self, line: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, UtcMs)) -> u32 {
         let Some(mta) = spec.grammar.mta() else { return READER };
         let found = with_host(&log.form, line, (mta, &spec.tags), |host, is_own| {
             if *host == *self.last.0 && (is_own || self.last.1 != READER) {
@@ -180,7 +181,7 @@ impl<'c, R: Recall> HostStreams<'c, R> {
     }
 
     #[cold]
-    fn new_spelling(&mut self, spelled: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+    fn new_spelling(&mut self, spelled: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, UtcMs)) -> u32 {
         let Some(hosts) = &spec.line_hosts else { return READER };
         let at = match hosts.name(spelled) {
             Some(name) => self.host(&name, hosts.max, log, (spec, now_ms)),
@@ -192,7 +193,7 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         at
     }
 
-    fn host(&mut self, name: &str, hosts_max: usize, log: &OpenLog, (spec, now_ms): (&Arc<Spec>, i64)) -> u32 {
+    fn host(&mut self, name: &str, hosts_max: usize, log: &OpenLog, (spec, now_ms): (&Arc<Spec>, UtcMs)) -> u32 {
         let known = self.names.find(name);
         if let Some(at) = known.and_then(|number| self.stream_of.get(&number)) {
             return *at;

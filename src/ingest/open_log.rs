@@ -1,6 +1,7 @@
 //! A log that is being read: what each stage knows of it.
 
 use super::wrapping::WrappingForm;
+use crate::model::time::CivilDay;
 use crate::source::identity::Position;
 use crate::store::catalogue::LogState;
 use std::path::PathBuf;
@@ -25,5 +26,5 @@ pub struct OpenLog {
     /// The catalogue's row: counts and times of earlier runs.
     pub state: LogState,
     /// Day (since 1970) of its first line, for logs that print only times of day.
-    pub first_day: Option<i64>,
+    pub first_day: Option<CivilDay>,
 }

@@ -5,7 +5,7 @@
 use super::open_log::OpenLog;
 use super::wrapping::Wrapping;
 use crate::model::log_kinds::is_mta;
-use crate::model::time::{HOUR_MS, SECOND_MS};
+use crate::model::time::{HOUR_MS, SECOND_MS, UtcMs};
 use crate::store::catalogue::LogState;
 use crate::store::segments::Compared;
 use std::os::unix::ffi::OsStrExt;
@@ -20,7 +20,7 @@ const DISORDER_MS: i64 = HOUR_MS;
 pub(super) struct LogSpan {
     log_id: u64,
     path: Vec<u8>,
-    last_ms: i64,
+    last_ms: UtcMs,
 }
 
 impl LogSpan {
@@ -30,7 +30,7 @@ impl LogSpan {
     }
 
     /// Adds what rows say of their logs.
-    pub(super) fn widen(spans: &mut Vec<LogSpan>, logs: Vec<(u64, i64)>) {
+    pub(super) fn widen(spans: &mut Vec<LogSpan>, logs: Vec<(u64, UtcMs)>) {
         for (log_id, last_ms) in logs {
             match spans.iter_mut().find(|span| span.log_id == log_id) {
                 Some(span) => span.last_ms = span.last_ms.max(last_ms),
@@ -59,7 +59,7 @@ impl LogSpan {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ahead {
     /// The first time.
-    pub from_ms: i64,
+    pub from_ms: UtcMs,
     /// It begins with its first line.
     pub begins: bool,
     /// It goes on here where an earlier life of the reader has left it.
@@ -69,7 +69,11 @@ pub(super) struct Ahead {
 impl Ahead {
     /// Of a log whose first chunk, or whose first run of a journal's entries, is in hand; `first_ms` looks for the first time
     /// in it. None if nothing says from when on it is.
-    pub(super) fn of(log: &OpenLog, first_ms: impl FnOnce() -> Option<i64>, is_of_another_life: bool) -> Option<Ahead> {
+    pub(super) fn of(
+        log: &OpenLog,
+        first_ms: impl FnOnce() -> Option<UtcMs>,
+        is_of_another_life: bool,
+    ) -> Option<Ahead> {
         let read_to = log
             .state
             .span_ms
@@ -152,13 +156,13 @@ mod tests {
 
     use crate::model::time::MINUTE_MS;
 
-    fn state(log_id: u64, path: &str, span_ms: Option<(i64, i64)>) -> LogState {
+    fn state(log_id: u64, path: &str, span_ms: Option<(UtcMs, UtcMs)>) -> LogState {
         LogState {
             log_id,
             path: path.as_bytes().to_vec(),
             position: String::new(),
             size: 0,
-            mtime_ms: 0,
+            mtime_ms: UtcMs::new(0),
             span_ms,
             follows: false,
             damaged: None,
@@ -173,7 +177,7 @@ mod tests {
             dev: 1,
             ino: 1,
             size: 0,
-            mtime_ms: 0,
+            mtime_ms: UtcMs::new(0),
             codec: Codec::Plain,
         };
         OpenLog {
@@ -189,7 +193,7 @@ mod tests {
         }
     }
 
-    fn begins(from_ms: i64) -> Ahead {
+    fn begins(from_ms: UtcMs) -> Ahead {
         Ahead {
             from_ms,
             begins: true,
@@ -199,29 +203,32 @@ mod tests {
 
     #[test]
     fn logs_that_follow_one_another_are_not_compared() {
-        let spans: Vec<LogSpan> = [state(1, "mainlog.1", Some((0, 10 * MINUTE_MS))), state(2, "x", None)]
-            .iter()
-            .filter_map(LogSpan::of)
-            .collect();
+        let spans: Vec<LogSpan> = [
+            state(1, "mainlog.1", Some((UtcMs::new(0), UtcMs::new(10 * MINUTE_MS)))),
+            state(2, "x", None),
+        ]
+        .iter()
+        .filter_map(LogSpan::of)
+        .collect();
         let next = log(3, "mainlog", Wrapping::Plain);
         // The moment of the rotation stands in both.
         for from_ms in [10 * MINUTE_MS - 1_000, 10 * MINUTE_MS, 11 * MINUTE_MS] {
             assert!(
-                compared(&spans, &next, "exim", 1, begins(from_ms)).is_none(),
+                compared(&spans, &next, "exim", 1, begins(UtcMs::new(from_ms))).is_none(),
                 "{from_ms}"
             );
         }
-        let back = compared(&spans, &next, "exim", 1, begins(5 * MINUTE_MS)).expect("it reaches back");
+        let back = compared(&spans, &next, "exim", 1, begins(UtcMs::new(5 * MINUTE_MS))).expect("it reaches back");
         assert!(back.by_id && !back.without_id && back.all_of.is_empty());
-        assert!(back.span_ms.0 < 5 * MINUTE_MS && back.span_ms.1 > 10 * MINUTE_MS);
+        assert!(back.span_ms.0 < UtcMs::new(5 * MINUTE_MS) && back.span_ms.1 > UtcMs::new(10 * MINUTE_MS));
         // Refusals are compared where lines have an envelope, or where the file held the others before.
         let syslog = log(3, "syslog", Wrapping::Syslog);
-        assert!(compared(&spans, &syslog, "postfix", 1, begins(0)).is_some_and(|rows| rows.without_id));
+        assert!(compared(&spans, &syslog, "postfix", 1, begins(UtcMs::new(0))).is_some_and(|rows| rows.without_id));
         let rewritten = log(3, "mainlog.1", Wrapping::Plain);
-        assert!(compared(&spans, &rewritten, "exim", 1, begins(0)).is_some_and(|rows| rows.all_of == [1]));
+        assert!(compared(&spans, &rewritten, "exim", 1, begins(UtcMs::new(0))).is_some_and(|rows| rows.all_of == [1]));
         // An application's logs are compared only with what their own file held.
-        assert!(compared(&spans, &next, "gerrit", 1, begins(0)).is_none());
-        assert!(compared(&spans, &rewritten, "gerrit", 1, begins(0)).is_some_and(|rows| !rows.by_id));
+        assert!(compared(&spans, &next, "gerrit", 1, begins(UtcMs::new(0))).is_none());
+        assert!(compared(&spans, &rewritten, "gerrit", 1, begins(UtcMs::new(0))).is_some_and(|rows| !rows.by_id));
     }
 
     #[test]
@@ -229,7 +236,7 @@ mod tests {
         let spans = [LogSpan {
             log_id: 1,
             path: b"mail.log".to_vec(),
-            last_ms: 10 * MINUTE_MS,
+            last_ms: UtcMs::new(10 * MINUTE_MS),
         }];
         let syslog = log(2, "syslog", Wrapping::Syslog);
         let goes_on = |from_ms, before| Ahead {
@@ -237,10 +244,29 @@ mod tests {
             begins: false,
             before,
         };
-        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(10 * MINUTE_MS, None)).is_some());
-        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(11 * MINUTE_MS, None)).is_none());
-        let after = compared(&spans, &syslog, "postfix", 1, goes_on(11 * MINUTE_MS, Some(500)));
-        assert!(after.is_some_and(|rows| rows.before == Some(500) && rows.span_ms.1 == 11 * MINUTE_MS + SECOND_MS));
-        assert!(compared(&spans, &syslog, "gerrit", 1, goes_on(11 * MINUTE_MS, Some(500))).is_none());
+        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(UtcMs::new(10 * MINUTE_MS), None)).is_some());
+        assert!(compared(&spans, &syslog, "postfix", 1, goes_on(UtcMs::new(11 * MINUTE_MS), None)).is_none());
+        let after = compared(
+            &spans,
+            &syslog,
+            "postfix",
+            1,
+            goes_on(UtcMs::new(11 * MINUTE_MS), Some(500)),
+        );
+        assert!(
+            after.is_some_and(
+                |rows| rows.before == Some(500) && rows.span_ms.1 == UtcMs::new(11 * MINUTE_MS + SECOND_MS)
+            )
+        );
+        assert!(
+            compared(
+                &spans,
+                &syslog,
+                "gerrit",
+                1,
+                goes_on(UtcMs::new(11 * MINUTE_MS), Some(500))
+            )
+            .is_none()
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::readers::{LogReader, ParseContext};
 use super::report::{Problem, SourceReport};
 use super::spec::Spec;
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::join::{OpenRecord, Recall};
 use crate::normalise::messages::Messages;
 use crate::source::Chunk;
@@ -34,7 +35,7 @@ pub struct ParseStage<'c, R: Recall> {
     /// How the log in hand is read.
     spec: Arc<Spec>,
     /// The clock, UTC milliseconds, as of the round.
-    now_ms: i64,
+    now_ms: UtcMs,
     /// Hosts that lines name.
     hosts: Option<HostStreams<'c, R>>,
 }
@@ -46,7 +47,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
             accounting: LineAccounting::new(&messages.host, spec.kind, messages.attribution.redactor.clone()),
             reader: LogReader::new(messages, spec),
             spec: Arc::clone(spec),
-            now_ms: 0,
+            now_ms: UtcMs::new(0),
             hosts: None,
             recall,
             log: None,
@@ -116,7 +117,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// A round begins: what time it is.
-    pub fn set_now(&mut self, now_ms: i64) {
+    pub fn set_now(&mut self, now_ms: UtcMs) {
         self.accounting.set_now(now_ms);
         self.now_ms = now_ms;
         self.streams_mut()
@@ -323,7 +324,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
         self.reader.finish(&mut self.recall, &mut self.accounting);
     }
 
-    fn widen(&mut self, span_ms: Option<(i64, i64)>) {
+    fn widen(&mut self, span_ms: Option<(UtcMs, UtcMs)>) {
         if let Some((first, last)) = span_ms {
             let report = &mut self.accounting.report;
             let (from, to) = report.span_ms.unwrap_or((first, last));

@@ -16,6 +16,7 @@ use super::report::{Problem, SourceReport};
 use super::spec::Spec;
 use super::wrapping::first_ms;
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::join::OpenRecord;
 use crate::normalise::messages::Messages;
@@ -149,7 +150,7 @@ impl<'s> SourcePipeline<'s> {
     }
 
     /// Notes which logs wait because of them, and says so.
-    pub fn report_doubts(&self, doubts: &[Doubt], now_ms: i64, report: &mut SourceReport) -> Result<(), StoreError> {
+    pub fn report_doubts(&self, doubts: &[Doubt], now_ms: UtcMs, report: &mut SourceReport) -> Result<(), StoreError> {
         let doubts: Vec<ClockDoubt> = doubts.iter().map(|doubt| doubt.as_of(now_ms)).collect();
         self.store.positions().put_clock_doubts(self.id, &doubts)?;
         report.problems.extend(doubts.iter().map(|doubt| Problem {

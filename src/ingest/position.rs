@@ -1,6 +1,7 @@
 //! A log's position as the catalogue keeps it: JSON, so that an operator can read it.
 
 use super::journal_position;
+use crate::model::time::UtcMs;
 use crate::source::identity::{HeadHash, KnownIdentity, Marks, OldFile, Position, ReadMark};
 use crate::source::{Codec, Stamp};
 use crate::store::StoreError;
@@ -24,7 +25,7 @@ struct StoredPosition {
     dev: u64,
     ino: u64,
     size: u64,
-    mtime_ms: i64,
+    mtime_ms: UtcMs,
     codec: String,
     #[serde(default, skip_serializing_if = "is_zero")]
     epoch: u32,

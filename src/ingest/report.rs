@@ -1,5 +1,6 @@
 //! What a run has to tell: by source, and what went wrong.
 
+use crate::model::time::UtcMs;
 use crate::normalise::exim::zone::ZoneVerdict;
 use crate::store::catalogue::{Counts, UnparsedShape};
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub struct SourceReport {
     /// Lines of which only the first 64 KiB were kept.
     pub overlong_lines: u64,
     /// First and last event, UTC milliseconds.
-    pub span_ms: Option<(i64, i64)>,
+    pub span_ms: Option<(UtcMs, UtcMs)>,
     /// Shapes of unparsed lines, most frequent first.
     pub unparsed: Vec<UnparsedShape>,
     /// What went wrong.

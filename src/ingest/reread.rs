@@ -6,6 +6,7 @@ use super::overlap::compared_again;
 use super::parse_stage::ParseStage;
 use super::position::{self, KnownLog, path_of};
 use super::read_stage::{Hangup, ReadItem, ReadStage, Reading};
+use crate::model::time::CivilDay;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::messages::Messages;
 use crate::source::{Limits, Pool};
@@ -150,7 +151,7 @@ struct Rereading<'r> {
 impl Rereading<'_> {
     fn run(&self) -> Result<(u64, u64), StoreError> {
         let (mut back, mut lost) = (0, 0);
-        let mut done: FxHashSet<i64> = FxHashSet::default();
+        let mut done: FxHashSet<CivilDay> = FxHashSet::default();
         loop {
             let mut missing = self.store.positions().missing(Some(self.source))?;
             missing.retain(|one| one.again == self.fate && !done.contains(&one.day));

@@ -1,29 +1,30 @@
 //! The year of a stamp that has none.
 
 use super::spec::Spec;
+use crate::model::time::{DAY_MS, UtcMs};
 use mailpulse_parsers::Stamp;
 
 /// A day of grace, for zones and for clocks.
-const GRACE_MS: i64 = 86_400_000;
+const GRACE_MS: i64 = DAY_MS;
 
 /// 29 February is at most so many years apart: around 1900 and 2100.
 const LEAP_YEARS_APART: i16 = 8;
 
 /// The year of an RFC 3164 stamp, which has none: the configured one, or else the last one in which the line is not
 /// younger than its file. 29 February is of a leap year.
-pub fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: i64) {
+pub fn with_year(stamp: &mut Stamp, spec: &Spec, mtime_ms: UtcMs) {
     if stamp.year != 0 {
         return;
     }
     let newest = spec.year.unwrap_or_else(|| {
-        let written = jiff::Timestamp::from_millisecond(mtime_ms);
+        let written = mtime_ms.timestamp();
         // Where the log's zone is ahead of UTC, its year may begin earlier.
         written.map_or(1970, |t| t.to_zoned(jiff::tz::TimeZone::UTC).year()) + 1
     });
     let fits = |year: i16| {
         let has_day = (stamp.month, stamp.day) != (2, 29) || jiff::civil::Date::new(year, 2, 29).is_ok();
         let in_year = Stamp { year, ..*stamp };
-        has_day && (spec.year.is_some() || in_year.utc_ms() <= mtime_ms + GRACE_MS)
+        has_day && (spec.year.is_some() || UtcMs::new(in_year.utc_ms()) <= mtime_ms + GRACE_MS)
     };
     let years = (newest - LEAP_YEARS_APART - 1..=newest).rev();
     stamp.year = years.into_iter().find(|year| fits(*year)).unwrap_or(newest);
@@ -49,7 +50,7 @@ mod tests {
                 ..Stamp::default()
             };
             let written: jiff::Timestamp = written.parse().unwrap();
-            with_year(&mut stamp, &spec, written.as_millisecond());
+            with_year(&mut stamp, &spec, UtcMs::from(written));
             stamp.year
         };
         assert_eq!(year(6, 6, 0, "2018-06-06T12:00:00Z", None), 2018);

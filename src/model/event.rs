@@ -6,6 +6,7 @@
 
 use crate::model::direction::Reach;
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use mailpulse_parsers::reply::{ProviderCode, Reply};
 use std::net::IpAddr;
 
@@ -185,13 +186,13 @@ pub struct Message {
     pub orphan: bool,
 }
 
-/// One event. Times in milliseconds since the epoch, UTC; durations in milliseconds; sizes in bytes.
+/// One event. Durations in milliseconds; sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Event<'a> {
     /// Offset of the line in the log's content.
     pub offset: u64,
     /// When.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// What.
     pub kind: Kind,
     /// Where to; none for what is not about a recipient.

@@ -1,5 +1,7 @@
 //! The ID that an MTA gives a message in its queue.
 
+use crate::model::time::UtcMs;
+
 /// An MTA's queue ID, inline: Exim's longest (4.97) has 23 bytes. The last byte is the length.
 ///
 /// It is written in the pieces in which it is read: a processor waits for what it reads across two that were just written.
@@ -56,8 +58,8 @@ impl QueueId {
     }
 }
 
-/// When a message of Exim arrived, UTC milliseconds: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
-pub fn exim_time_ms(id: &[u8]) -> Option<i64> {
+/// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
+pub fn exim_time_ms(id: &[u8]) -> Option<UtcMs> {
     let (second, rest) = id.split_first_chunk::<6>()?;
     if rest.first() != Some(&b'-') || !rest.get(1..)?.contains(&b'-') {
         return None;
@@ -69,7 +71,7 @@ pub fn exim_time_ms(id: &[u8]) -> Option<i64> {
         _ => None,
     };
     let seconds = second.iter().try_fold(0, |sum, byte| Some(sum * 62 + digit(*byte)?))?;
-    Some(seconds * 1000)
+    Some(UtcMs::from_seconds(seconds))
 }
 
 impl std::fmt::Debug for QueueId {

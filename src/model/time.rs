@@ -1,40 +1,37 @@
-//! Times and durations as people write them: `2018-06-06T18:00Z`, `2018-06-06 18:00`, `-24h`, `now`.
+//! Times: their types, which are those of the crate `mailpulse-time`, and how people write them, and durations:
+//! `2018-06-06T18:00Z`, `2018-06-06 18:00`, `-24h`, `now`.
+
+pub use mailpulse_time::{
+    CivilDay, DAY_MIN, DAY_MS, DAY_S, HOUR_MIN, HOUR_MS, MINUTE_MS, MINUTE_S, Minute, SECOND_MS, UtcMs, UtcS, WEEK_S,
+};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// A second, milliseconds.
-pub const SECOND_MS: i64 = 1_000;
-/// A minute, milliseconds.
-pub const MINUTE_MS: i64 = 60 * SECOND_MS;
-/// An hour, milliseconds.
-pub const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// A day, milliseconds.
-pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// What is further ahead of the clock than this has not happened, milliseconds: zones and clocks differ by less.
 pub const AHEAD_MS: i64 = DAY_MS;
 
-/// What words for times refer to, UTC milliseconds.
+/// What words for times refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
     /// The clock: `now`.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// What relative times (`-24h`) count back from: the clock, or the end of a history that has ended.
-    pub at_ms: i64,
+    pub at_ms: UtcMs,
 }
 
 impl End {
     /// The clock for both.
-    pub fn clock(now_ms: i64) -> End {
+    pub fn clock(now_ms: UtcMs) -> End {
         End { now_ms, at_ms: now_ms }
     }
 
-    /// UTC milliseconds of a point in time; a time without a zone is UTC.
+    /// A point in time; a time without a zone is UTC.
     ///
     /// # Errors
     /// The text is no time: which forms there are.
-    pub fn parse(self, text: &str) -> Result<i64, String> {
+    pub fn parse(self, text: &str) -> Result<UtcMs, String> {
         self.parse_in(&TimeZone::UTC, text)
     }
 
@@ -42,7 +39,7 @@ impl End {
     ///
     /// # Errors
     /// The text is no time: which forms there are.
-    pub fn parse_in(self, zone: &TimeZone, text: &str) -> Result<i64, String> {
+    pub fn parse_in(self, zone: &TimeZone, text: &str) -> Result<UtcMs, String> {
         let text = text.trim();
         if text == "now" {
             return Ok(self.now_ms);
@@ -54,19 +51,19 @@ impl End {
     }
 }
 
-fn parse_absolute(zone: &TimeZone, text: &str) -> Result<i64, String> {
+fn parse_absolute(zone: &TimeZone, text: &str) -> Result<UtcMs, String> {
     // jiff wants seconds where a zone follows; people leave them out.
     let with_seconds = match text.strip_suffix('Z') {
         Some(civil) if civil.matches(':').count() == 1 => format!("{civil}:00Z"),
         _ => text.to_owned(),
     };
     if let Ok(time) = with_seconds.parse::<Timestamp>() {
-        return Ok(time.as_millisecond());
+        return Ok(UtcMs::from(time));
     }
     text.parse::<DateTime>()
         .ok()
         .and_then(|civil| zone.to_timestamp(civil).ok())
-        .map(|time| time.as_millisecond())
+        .map(UtcMs::from)
         .ok_or_else(|| {
             format!(
                 "`{}` is no time; write 2018-06-06T18:00Z, 2018-06-06 18:00, -24h or now",
@@ -113,10 +110,10 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
 }
 
 /// RFC 3339 in UTC, with milliseconds only where there are some.
-pub fn rfc3339(ms: i64) -> String {
-    match Timestamp::from_millisecond(ms) {
+pub fn rfc3339(at: UtcMs) -> String {
+    match at.timestamp() {
         Ok(time) => time.to_string(),
-        Err(_) => format!("{ms} ms"),
+        Err(_) => format!("{} ms", at.get()),
     }
 }
 
@@ -126,14 +123,14 @@ mod tests {
 
     #[test]
     fn people_write_times_in_many_ways() {
-        let at = 1_528_308_000_000; // 2018-06-06 18:00 UTC
+        let at = UtcMs::new(1_528_308_000_000); // 2018-06-06 18:00 UTC
         for text in [
             "2018-06-06T18:00Z",
             "2018-06-06 18:00",
             "2018-06-06T18:00:00+00:00",
             "2018-06-06T20:00:00+02:00",
         ] {
-            assert_eq!(End::clock(0).parse(text), Ok(at), "{text}");
+            assert_eq!(End::clock(UtcMs::EPOCH).parse(text), Ok(at), "{text}");
         }
         let end = End {
             now_ms: at + 1,
@@ -154,7 +151,7 @@ mod tests {
 
     #[test]
     fn times_are_printed_as_rfc3339() {
-        assert_eq!(rfc3339(1_528_308_000_000), "2018-06-06T18:00:00Z");
-        assert_eq!(rfc3339(1_528_308_000_120), "2018-06-06T18:00:00.12Z");
+        assert_eq!(rfc3339(UtcMs::new(1_528_308_000_000)), "2018-06-06T18:00:00Z");
+        assert_eq!(rfc3339(UtcMs::new(1_528_308_000_120)), "2018-06-06T18:00:00.12Z");
     }
 }

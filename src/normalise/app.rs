@@ -11,6 +11,7 @@ use crate::model::event::{Event, EventSink, Kind, Message, Origin};
 use crate::model::queue_id::QueueId;
 use crate::model::service_names::UNATTRIBUTED;
 use crate::model::text::text;
+use crate::model::time::UtcMs;
 use crate::normalise::join::Recall;
 use crate::normalise::redact::{bounded_text, message_key};
 use crate::normalise::rules::Facts;
@@ -45,7 +46,7 @@ pub struct Placed<'r> {
     /// Its text.
     pub text: &'r [u8],
     /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Offset of its first line.
     pub offset: u64,
 }
@@ -161,7 +162,7 @@ impl<'c> AppNormaliser<'c> {
     fn key(&self, placed: &Placed<'_>, mail: &Mail<'_>) -> Option<QueueId> {
         if self.source.copies {
             let mut hasher = blake3::Hasher::new();
-            hasher.update(&placed.ts_ms.to_le_bytes());
+            hasher.update(&placed.ts_ms.get().to_le_bytes());
             hasher.update(placed.text);
             return QueueId::new(&hasher.finalize().to_hex().as_bytes()[..16]);
         }

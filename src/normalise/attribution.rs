@@ -5,6 +5,7 @@ use super::hosts::HostNumbers;
 use super::origins::{Codes, OriginClient, OriginField, OriginInterner, SenderOrigin};
 use crate::model::direction::MailOrigin;
 use crate::model::service_names::{INBOUND, UNATTRIBUTED, is_reserved};
+use crate::model::time::UtcMs;
 use crate::normalise::ours::{HandedIn, Ours};
 use crate::normalise::provider::Providers;
 use crate::normalise::redact::{LocalParts, Redactor, bounded_text, lower_text, plain_text};
@@ -129,7 +130,7 @@ impl Default for Attributor {
 
 impl Attributor {
     /// The sender for these facts of a line of `ts_ms`.
-    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: i64, line: SenderLine) -> SenderOrigin {
+    pub fn origin(&mut self, with: &Attribution, facts: &Facts<'_>, ts_ms: UtcMs, line: SenderLine) -> SenderOrigin {
         let epoch = self.derived.at(ts_ms);
         let place = place_of(facts);
         let is_key = |key: &[u8]| is_key_of(key, facts, line);
@@ -301,7 +302,7 @@ impl Attributor {
     }
 
     /// A name that a log of an application made, in a line of `ts_ms`, if there is room for it; else the mail is unattributed.
-    pub fn admit(&mut self, with: &Attribution, name: &str, ts_ms: i64) -> String {
+    pub fn admit(&mut self, with: &Attribution, name: &str, ts_ms: UtcMs) -> String {
         self.derived.at(ts_ms);
         self.derived_service(with, name, true).0.to_owned()
     }
@@ -489,7 +490,7 @@ mod tests {
             host: "mx1",
             ..Facts::default()
         };
-        let sender = attributor.origin(&with, &facts, 0, SenderLine::Taken);
+        let sender = attributor.origin(&with, &facts, UtcMs::new(0), SenderLine::Taken);
         assert_eq!(attributor.origins.get(sender.origin).service, "Shop");
         assert_eq!(attributor.take_derived(), NameChanges::default());
     }
@@ -506,7 +507,7 @@ mod tests {
                 host: "mx1",
                 ..Facts::default()
             };
-            let sender = attributor.origin(&with, &facts, 0, line);
+            let sender = attributor.origin(&with, &facts, UtcMs::new(0), line);
             let origin = attributor.origins.get(sender.origin);
             (origin.service, origin.origin)
         };
@@ -572,7 +573,7 @@ mod tests {
             } else {
                 SenderLine::Refused
             };
-            let sender = attributor.origin(&with, facts, 0, line);
+            let sender = attributor.origin(&with, facts, UtcMs::new(0), line);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!([service(&facts, false), service(&facts, false)], [UNATTRIBUTED; 2]);
@@ -603,7 +604,7 @@ mod tests {
                 host: "mx1",
                 ..Facts::default()
             };
-            let sender = attributor.origin(&with, &facts, 0, SenderLine::Taken);
+            let sender = attributor.origin(&with, &facts, UtcMs::new(0), SenderLine::Taken);
             attributor.origins.get(sender.origin).service
         };
         assert_eq!(service(b"shop@example.org"), "shop");

@@ -1,7 +1,6 @@
 //! From the civil time that a log prints to UTC. The zone is the source's unless the line carries an offset.
 
-use crate::model::time::{DAY_MS, HOUR_MS};
-use jiff::Timestamp;
+use crate::model::time::{CivilDay, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs};
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use mailpulse_parsers::Stamp;
@@ -14,7 +13,7 @@ pub struct LogClock {
     is_utc: bool,
     /// Civil hour (milliseconds as if UTC, floored) and its offset in milliseconds, if the hour has just one.
     hour: Option<(i64, i64)>,
-    last_ms: i64,
+    last_ms: UtcMs,
     /// A civil date and its milliseconds since 1970: lines come a day's worth at a time.
     day: ((i16, u8, u8), i64),
 }
@@ -26,42 +25,42 @@ impl LogClock {
             is_utc: zone == TimeZone::UTC,
             zone,
             hour: None,
-            last_ms: i64::MIN,
+            last_ms: UtcMs::MIN,
             day: ((1970, 1, 1), 0),
         }
     }
 
     /// Whether the civil time of a moment comes twice, or is skipped, by a change of the clock.
-    pub fn is_repeated(&self, utc_ms: i64) -> bool {
-        let civil = Timestamp::from_millisecond(utc_ms).map(|at| self.zone.to_datetime(at));
+    pub fn is_repeated(&self, utc_ms: UtcMs) -> bool {
+        let civil = utc_ms.timestamp().map(|at| self.zone.to_datetime(at));
         civil.is_ok_and(|civil| self.zone.to_ambiguous_timestamp(civil).is_ambiguous())
     }
 
     /// The zone's offset from UTC at a moment, seconds east.
-    pub fn offset_s(&self, utc_ms: i64) -> i32 {
-        Timestamp::from_millisecond(utc_ms).map_or(0, |at| self.zone.to_offset(at).seconds())
+    pub fn offset_s(&self, utc_ms: UtcMs) -> i32 {
+        utc_ms.timestamp().map_or(0, |at| self.zone.to_offset(at).seconds())
     }
 
-    /// The next stamps follow this time of the log, UTC milliseconds: it was read up to there in an earlier life.
-    pub fn goes_on_after(&mut self, newest_ms: i64) {
+    /// The next stamps follow this time of the log: it was read up to there in an earlier life.
+    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.last_ms = newest_ms;
     }
 
-    /// UTC milliseconds of a stamp. In the repeated hour when summer time ends, the later reading is taken as
+    /// The time of a stamp. In the repeated hour when summer time ends, the later reading is taken as
     /// soon as the earlier one would go back in time.
     #[inline]
-    pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
+    pub fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
         let civil_ms = self.civil_ms(stamp);
         if self.is_utc || stamp.offset_seconds.is_some() {
-            self.last_ms = civil_ms;
-            return civil_ms;
+            self.last_ms = UtcMs::new(civil_ms);
+            return self.last_ms;
         }
         let hour = civil_ms - civil_ms.rem_euclid(HOUR_MS);
         let offset_ms = match self.hour {
             Some((known, offset)) if known == hour => offset,
             _ => self.look_up(stamp, civil_ms, hour),
         };
-        self.last_ms = civil_ms - offset_ms;
+        self.last_ms = UtcMs::new(civil_ms - offset_ms);
         self.last_ms
     }
 
@@ -123,9 +122,9 @@ impl LogClock {
             }
             AmbiguousOffset::Gap { before, .. } => ms(before),
             AmbiguousOffset::Fold { before, after } => {
-                let (first, second) = (civil_ms - ms(before), civil_ms - ms(after));
+                let [first, second] = [before, after].map(|offset| UtcMs::new(civil_ms - ms(offset)));
                 // What was read before may also be a log of a later time.
-                if first + 60_000 < self.last_ms && self.last_ms <= second + HOUR_MS {
+                if first + MINUTE_MS < self.last_ms && self.last_ms <= second + HOUR_MS {
                     ms(after)
                 } else {
                     ms(before)
@@ -138,30 +137,30 @@ impl LogClock {
 /// Gives times of day their date: the day goes on when the clock goes back by hours.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DayClock {
-    /// Days since 1970 of the newest time.
-    day: i64,
+    /// The day of the newest time.
+    day: CivilDay,
     /// That time, milliseconds of the day; none before the first.
     newest_ms: Option<i64>,
 }
 
 impl DayClock {
-    /// The first time is on this day (days since 1970).
-    pub fn at(day: i64) -> Self {
+    /// The first time is on this day.
+    pub fn at(day: CivilDay) -> Self {
         DayClock { day, newest_ms: None }
     }
 
-    /// The first time is after this moment, UTC milliseconds, in a log written in `zone`.
-    pub fn after(ms: i64, zone: &TimeZone) -> Self {
-        let civil_ms = civil_ms(ms, zone);
+    /// The first time is after this moment, in a log written in `zone`.
+    pub fn after(at: UtcMs, zone: &TimeZone) -> Self {
+        let (day, time_ms) = civil(at, zone);
         DayClock {
-            day: civil_ms.div_euclid(DAY_MS),
-            newest_ms: Some(civil_ms.rem_euclid(DAY_MS)),
+            day,
+            newest_ms: Some(time_ms),
         }
     }
 
-    /// The day (days since 1970) that the next time of day stands on. A time that is late by less than twelve hours is
+    /// The day that the next time of day stands on. A time that is late by less than twelve hours is
     /// out of order, a larger step back is midnight.
-    pub fn day_of(&mut self, time_ms: i64) -> i64 {
+    pub fn day_of(&mut self, time_ms: i64) -> CivilDay {
         let newest_ms = self.newest_ms.unwrap_or(time_ms);
         let back = newest_ms - time_ms;
         if back < -DAY_MS / 2 {
@@ -177,10 +176,7 @@ impl DayClock {
     /// The whole stamp of the next time of day.
     pub fn stamp(&mut self, time: &TimeOfDay) -> Stamp {
         let day = self.day_of(time_of_day_ms(time));
-        let date = jiff::civil::Date::constant(1970, 1, 1);
-        let date = date
-            .checked_add(jiff::Span::new().try_days(day).unwrap_or_default())
-            .unwrap_or(date);
+        let date = day.date();
         Stamp {
             year: date.year(),
             month: date.month() as u8,
@@ -200,10 +196,11 @@ pub fn time_of_day_ms(time: &TimeOfDay) -> i64 {
     seconds * 1000 + i64::from(time.millis)
 }
 
-/// Civil time of a moment, as milliseconds since 1970 as if it were UTC.
-pub fn civil_ms(ms: i64, zone: &TimeZone) -> i64 {
-    let offset = jiff::Timestamp::from_millisecond(ms).map_or(0, |time| zone.to_offset(time).seconds());
-    ms + i64::from(offset) * 1000
+/// Civil time of a moment: the day, and the milliseconds since midnight as a clock shows them.
+pub fn civil(at: UtcMs, zone: &TimeZone) -> (CivilDay, i64) {
+    let offset = at.timestamp().map_or(0, |time| zone.to_offset(time).seconds());
+    let as_utc = at + i64::from(offset) * SECOND_MS;
+    (as_utc.day(), as_utc - as_utc.day().start())
 }
 
 #[cfg(test)]
@@ -225,7 +222,7 @@ mod tests {
     #[test]
     fn summer_time_ends_without_going_back() {
         let mut clock = LogClock::new(TimeZone::get("Europe/Berlin").unwrap());
-        let times: Vec<i64> = [(1, 30), (2, 10), (2, 50), (2, 5), (2, 55), (3, 1)]
+        let times: Vec<UtcMs> = [(1, 30), (2, 10), (2, 50), (2, 5), (2, 55), (3, 1)]
             .map(|(h, m)| clock.utc_ms(&stamp(28, h, m)))
             .to_vec();
         assert!(times.is_sorted(), "{times:?}");
@@ -237,16 +234,16 @@ mod tests {
         let zone = || TimeZone::get("Europe/Berlin").unwrap();
         let mut whole = LogClock::new(zone());
         let times = [(1, 30), (2, 10), (2, 50), (2, 5), (2, 20), (2, 55), (3, 1)].map(|(h, m)| stamp(28, h, m));
-        let expected: Vec<i64> = times.iter().map(|stamp| whole.utc_ms(stamp)).collect();
+        let expected: Vec<UtcMs> = times.iter().map(|stamp| whole.utc_ms(stamp)).collect();
         for cut in 1..times.len() {
             let mut clock = LogClock::new(zone());
-            clock.goes_on_after(expected[cut - 1]);
-            let rest: Vec<i64> = times[cut..].iter().map(|stamp| clock.utc_ms(stamp)).collect();
+            clock.goes_on_after(UtcMs::new(expected[cut - 1].get()));
+            let rest: Vec<UtcMs> = times[cut..].iter().map(|stamp| clock.utc_ms(stamp)).collect();
             assert_eq!(rest, expected[cut..], "cut before {cut}");
         }
         // An archive that is read after a log of a later time begins with the first pass of the hour.
         let mut clock = LogClock::new(zone());
-        clock.goes_on_after(expected[6] + 30 * 86_400_000);
+        clock.goes_on_after(UtcMs::new((expected[6] + 30 * 86_400_000).get()));
         assert_eq!(clock.utc_ms(&times[1]), expected[1]);
     }
 
@@ -263,22 +260,22 @@ mod tests {
         };
         let utc = |second| LogClock::new(TimeZone::get("Europe/Berlin").unwrap()).utc_ms(&at(second));
         assert_eq!(utc(60), utc(59) + 1000);
-        assert_eq!(utc(60), 1_483_228_800_000);
+        assert_eq!(utc(60), UtcMs::new(1_483_228_800_000));
     }
 
     #[test]
     fn times_of_day_cross_midnight_once() {
-        let mut days = DayClock::at(100);
+        let mut days = DayClock::at(CivilDay::new(100));
         let hour = |h: i64| h * HOUR_MS;
         let got = [22, 23, 0, 23, 1, 12, 11, 23, 2].map(|h| days.day_of(hour(h)));
-        assert_eq!(got, [100, 100, 101, 100, 101, 101, 101, 101, 102]);
+        assert_eq!(got, [100, 100, 101, 100, 101, 101, 101, 101, 102].map(CivilDay::new));
     }
 
     #[test]
     fn a_time_of_day_gets_the_date_of_its_file() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         // 2018-06-06 23:30 UTC is the 7th in Berlin.
-        let mut days = DayClock::after(1_528_327_800_000, &zone);
+        let mut days = DayClock::after(UtcMs::new(1_528_327_800_000), &zone);
         let time = TimeOfDay {
             hour: 1,
             minute: 40,

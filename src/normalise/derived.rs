@@ -7,7 +7,7 @@
 //!
 //! All of it is part of the commit: a run that goes on after a kill decides as one that was not killed.
 
-use crate::model::time::DAY_MS;
+use crate::model::time::{CivilDay, DAY_MS, UtcMs};
 use std::collections::HashMap;
 
 /// Days that count; a bit each.
@@ -21,21 +21,21 @@ pub const ALL_DAYS: u32 = (1 << DAYS) - 1;
 /// The days on which a name had mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Use {
-    /// The newest, since the epoch, UTC.
-    pub last_day: i64,
+    /// The newest, of UTC.
+    pub last_day: CivilDay,
     /// It and those before it, a bit each: bit 0 is the newest.
     pub days: u32,
 }
 
 impl Use {
-    fn on(day: i64) -> Self {
+    fn on(day: CivilDay) -> Self {
         Use { last_day: day, days: 1 }
     }
 
     /// Notes a day; whether it is news.
-    fn note(&mut self, day: i64) -> bool {
+    fn note(&mut self, day: CivilDay) -> bool {
         let before = *self;
-        let ahead = day.saturating_sub(self.last_day);
+        let ahead = day.since(self.last_day);
         if ahead > 0 {
             self.days = self.days.checked_shl(ahead.min(DAYS) as u32).unwrap_or(0) & ALL_DAYS | 1;
             self.last_day = day;
@@ -46,8 +46,8 @@ impl Use {
     }
 
     /// On how many of the thirty days up to `day` it had mail; later ones count as well, where an old log is read.
-    fn count(&self, day: i64) -> u32 {
-        let ago = day.saturating_sub(self.last_day).max(0);
+    fn count(&self, day: CivilDay) -> u32 {
+        let ago = day.since(self.last_day).max(0);
         match DAYS - ago {
             left @ 1.. => (self.days & (ALL_DAYS >> (DAYS - left))).count_ones(),
             _ => 0,
@@ -73,9 +73,9 @@ pub struct NameChanges {
     pub put: Vec<NameState>,
     /// Names that waited and are forgotten. They go before the others are put.
     pub gone: Vec<String>,
-    /// Names that were a service's until another took their place, and the time of the line that had it, UTC milliseconds.
+    /// Names that were a service's until another took their place, and the time of the line that had it.
     /// They wait now.
-    pub evicted: Vec<(String, i64)>,
+    pub evicted: Vec<(String, UtcMs)>,
 }
 
 /// How long an answer about a name holds.
@@ -127,14 +127,14 @@ pub struct DerivedNames {
     kept: HashMap<String, DerivedName>,
     waiting: HashMap<String, DerivedName>,
     /// Time and day of the line in hand.
-    ts_ms: i64,
-    day: i64,
+    ts_ms: UtcMs,
+    day: CivilDay,
     epoch: Epoch,
     asked: u64,
     /// Days of the least used name when it was looked for; none has fewer on the same day.
     least: Option<u32>,
     gone: Vec<String>,
-    evicted: Vec<(String, i64)>,
+    evicted: Vec<(String, UtcMs)>,
 }
 
 impl DerivedNames {
@@ -157,10 +157,10 @@ impl DerivedNames {
 
     /// Says when the line in hand was written, and what by then may have changed.
     #[inline]
-    pub fn at(&mut self, ts_ms: i64) -> Epoch {
+    pub fn at(&mut self, ts_ms: UtcMs) -> Epoch {
         self.ts_ms = ts_ms;
-        if ts_ms.wrapping_sub(self.day * DAY_MS) as u64 >= DAY_MS as u64 {
-            self.day = ts_ms.div_euclid(DAY_MS);
+        if ts_ms.get().wrapping_sub(self.day.start().get()) as u64 >= DAY_MS as u64 {
+            self.day = ts_ms.day();
             self.epoch.day = self.epoch.day.wrapping_add(1);
             self.least = None;
         }
@@ -307,7 +307,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn at(names: &mut DerivedNames, day: i64, name: &str, max: usize) -> bool {
-        names.at(day * DAY_MS + 1);
+        names.at(UtcMs::new(day * DAY_MS + 1));
         names.admit(name, max)
     }
 
@@ -324,16 +324,16 @@ mod tests {
         let mut number = numbers(1);
         for _ in 0..500 {
             let first = number(100) as i64;
-            let (mut used, mut days) = (Use::on(first), BTreeSet::from([first]));
+            let (mut used, mut days) = (Use::on(CivilDay::new(first)), BTreeSet::from([first]));
             for _ in 0..number(40) {
                 let day = number(100) as i64;
-                used.note(day);
+                used.note(CivilDay::new(day));
                 days.insert(day);
                 let newest = *days.last().unwrap();
                 days.retain(|day| *day > newest - DAYS);
                 for now in newest..newest + 40 {
                     let expected = days.iter().filter(|day| **day > now - DAYS).count();
-                    assert_eq!(used.count(now) as usize, expected, "{days:?} {now}");
+                    assert_eq!(used.count(CivilDay::new(now)) as usize, expected, "{days:?} {now}");
                 }
             }
         }
@@ -373,7 +373,10 @@ mod tests {
             [false, false, true, true],
             "more days than the least used, not as many"
         );
-        assert_eq!(names.changes().evicted, [("twice".to_owned(), 12 * DAY_MS + 1)]);
+        assert_eq!(
+            names.changes().evicted,
+            [("twice".to_owned(), CivilDay::new(12).start() + 1)]
+        );
         // It waits with the days that it had, and none of a month ago counts.
         let answers: Vec<bool> = (14..17).map(|day| at(&mut names, day, "twice", 3)).collect();
         assert_eq!(answers, [false, true, true]);
@@ -390,21 +393,21 @@ mod tests {
     #[test]
     fn answers_hold_until_something_changes_them() {
         let mut names = DerivedNames::default();
-        let first = names.at(0);
+        let first = names.at(UtcMs::new(0));
         let unknown = names.unknown();
         assert!(first.has(unknown) && first.has(Holds::Always) && !first.has(Holds::Once));
         assert!(names.admit("a", 1));
         let known = names.known();
-        let second = names.at(DAY_MS - 1);
+        let second = names.at(UtcMs::new(DAY_MS - 1));
         assert!(second.has(known) && !second.has(unknown));
-        let third = names.at(DAY_MS);
+        let third = names.at(UtcMs::new(DAY_MS));
         assert!(!third.has(known), "the next day counts");
         let known = names.known();
         for day in 1..4 {
             at(&mut names, day, "b", 1);
         }
         assert!(!names.has("a") && names.has("b"));
-        assert!(!names.at(3 * DAY_MS).has(known));
+        assert!(!names.at(UtcMs::new(3 * DAY_MS)).has(known));
     }
 
     #[test]

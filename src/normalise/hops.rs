@@ -4,13 +4,14 @@
 //! A pure decision over the arrivals of one Message-ID: the same whatever order the logs were read in.
 
 use crate::model::queue_id::QueueId;
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use rustc_hash::FxHashSet;
 
 /// Clocks of two hosts may differ by this much.
-const SKEW_MS: i64 = 5 * 60_000;
+const SKEW_MS: i64 = 5 * MINUTE_MS;
 
 /// Arrivals of one Message-ID that are further apart are different mails.
-pub const QUEUE_MS_MAX: i64 = 5 * 86_400_000;
+pub const QUEUE_MS_MAX: i64 = 5 * DAY_MS;
 
 /// One arrival of a message at one host.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +22,8 @@ pub struct HopArrival {
     pub host: u32,
     /// Number of the source.
     pub source: i64,
-    /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    /// When.
+    pub ts_ms: UtcMs,
     /// Under which ID.
     pub queue_id: QueueId,
     /// The client, if it is a host whose log is read too.
@@ -44,14 +45,14 @@ pub struct HopLink {
     pub source: i64,
     /// Its ID there.
     pub queue_id: QueueId,
-    /// Its arrival there, UTC milliseconds.
-    pub arrival_ms: i64,
+    /// Its arrival there.
+    pub arrival_ms: UtcMs,
     /// Number of service and hostgroup of the mail.
     pub sender: u32,
     /// It enters the mail system here.
     pub first_hop: bool,
     /// Hosts that it was handed to, and when they took it.
-    pub handed: Vec<(u32, i64)>,
+    pub handed: Vec<(u32, UtcMs)>,
 }
 
 /// More arrivals than this are no mail's way: somebody gives all mails one Message-ID, and only names tell.
@@ -149,7 +150,7 @@ mod tests {
             key: 1,
             host,
             source: i64::from(host) + 10,
-            ts_ms: ts_s * 1000,
+            ts_ms: UtcMs::new(ts_s * 1000),
             queue_id: QueueId::new(id.as_bytes()).unwrap(),
             client,
             stranger: None,

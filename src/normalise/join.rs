@@ -11,6 +11,7 @@ use super::origins::OriginInterner;
 use super::repeats::{RecentlyLeft, SeenEvents};
 use crate::model::event::{Message, Origin, OriginId, Slot};
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use hashbrown::hash_map::{Entry, OccupiedEntry};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::{Deserialize, Serialize};
@@ -26,9 +27,9 @@ pub struct OpenMessage {
     /// Batch and slot where it was last written.
     pub slot: Option<(u32, Slot)>,
     /// Arrival, UTC milliseconds; none for an orphan.
-    pub arrival_ms: Option<i64>,
+    pub arrival_ms: Option<UtcMs>,
     /// Time of its newest line.
-    pub last_ms: i64,
+    pub last_ms: UtcMs,
     /// Key of its Message-ID.
     pub message_key: Option<u64>,
     /// Enters the mail system here.
@@ -58,7 +59,7 @@ pub struct OpenMessage {
 #[serde(default)]
 pub struct Arriving {
     /// Time of its first line, UTC milliseconds.
-    pub since_ms: i64,
+    pub since_ms: UtcMs,
     /// Name of the client; empty if unknown, or if the message was handed in locally.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub client: String,
@@ -98,9 +99,9 @@ pub struct OpenRecord {
     /// Who sent it.
     pub origin: Origin,
     /// Arrival, UTC milliseconds.
-    pub arrival_ms: Option<i64>,
+    pub arrival_ms: Option<UtcMs>,
     /// Newest line, UTC milliseconds.
-    pub last_ms: i64,
+    pub last_ms: UtcMs,
     /// Key of its Message-ID.
     pub message_key: Option<u64>,
     /// Enters the mail system here.
@@ -127,7 +128,7 @@ pub struct OpenRecord {
 #[derive(Debug, Clone)]
 pub struct Amendment {
     /// Rows from this time on, UTC milliseconds: an ID may have been another message's before.
-    pub from_ms: i64,
+    pub from_ms: UtcMs,
     /// It was an orphan: the catalogue knows which segments have its rows.
     pub orphan: bool,
     /// The message.
@@ -301,7 +302,7 @@ impl MessageJoin {
     }
 
     /// Adds a message whose first line has just been read: an orphan, or else its arrival.
-    pub fn insert(&mut self, id: QueueId, message: &Message, slot: (u32, Slot), at_ms: i64) -> &mut OpenMessage {
+    pub fn insert(&mut self, id: QueueId, message: &Message, slot: (u32, Slot), at_ms: UtcMs) -> &mut OpenMessage {
         let entry = self.open.entry(id);
         let stored = matches!(&entry, Entry::Occupied(before) if before.get().stored);
         let open = OpenMessage {
@@ -390,7 +391,7 @@ impl MessageJoin {
         if self.open.len() <= keep {
             return;
         }
-        let mut times: Vec<i64> = self.open.values().map(|open| open.last_ms).collect();
+        let mut times: Vec<UtcMs> = self.open.values().map(|open| open.last_ms).collect();
         let drop = times.len() - keep;
         let (_, limit, _) = times.select_nth_unstable(drop);
         let limit = *limit;

@@ -7,6 +7,7 @@ use super::super::ours::{Ours, OursInput};
 use super::super::redact::Redactor;
 use super::super::rules::{EntryInput, HostGroups, RuleInput, ServiceRules};
 use super::*;
+use crate::model::time::UtcMs;
 
 fn with(rules: &[(&str, FactKey, &str)], derive: bool, mode: LocalParts) -> Attribution {
     let rules = rules.iter().map(|(service, key, pattern)| RuleInput {
@@ -59,7 +60,9 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvide
         ..Facts::default()
     };
     let mut attributor = Attributor::default();
-    let origin = attributor.origin(before, &facts, 0, SenderLine::Taken).origin;
+    let origin = attributor
+        .origin(before, &facts, UtcMs::new(0), SenderLine::Taken)
+        .origin;
     let stored = attributor.origins.get(origin);
     let derived: Vec<String> = attributor
         .take_derived()
@@ -82,7 +85,7 @@ fn judged(before: &Attribution, after: &Attribution, mail: usize, told: RowEvide
         of_logs: &[],
     };
     let mut anew = Attributor::default();
-    let expected = anew.origin(after, &facts, 0, SenderLine::Taken).origin;
+    let expected = anew.origin(after, &facts, UtcMs::new(0), SenderLine::Taken).origin;
     let expected = anew.origins.get(expected).service;
     let judged = judge(after, &row, &beside);
     (stored.service, judged, expected)

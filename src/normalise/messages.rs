@@ -10,6 +10,7 @@ use crate::model::direction::{Direction, Reach};
 use crate::model::event::{Event, EventSink, Kind, Message, OriginId, Slot};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::model::time::UtcMs;
 use crate::normalise::join::{Amendment, Changes, MessageJoin, OpenMessage, OpenRecord, Recall};
 use crate::normalise::rules::Facts;
 
@@ -111,7 +112,7 @@ impl<'c> Messages<'c> {
                     queue_id: id,
                     origin,
                     first_hop: message.first_hop,
-                    from_ms: i64::MIN,
+                    from_ms: UtcMs::MIN,
                     orphan: true,
                 });
             }
@@ -323,7 +324,7 @@ pub(super) fn is_away(attributor: &Attributor, origin: OriginId, reach: Reach) -
 #[derive(Debug, Clone, Copy)]
 pub struct LineAt {
     /// UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Where it begins in the log's content.
     pub offset: u64,
 }
@@ -338,7 +339,7 @@ pub(super) struct MessageLine {
 impl LineAt {
     /// Milliseconds since the arrival, if that is known.
     #[inline]
-    pub(super) fn since(self, arrival_ms: Option<i64>) -> Option<u64> {
+    pub(super) fn since(self, arrival_ms: Option<UtcMs>) -> Option<u64> {
         u64::try_from(self.ts_ms - arrival_ms?).ok()
     }
 

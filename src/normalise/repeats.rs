@@ -12,6 +12,7 @@
 
 use crate::model::event::Kind;
 use crate::model::queue_id::QueueId;
+use crate::model::time::{MINUTE_MS, UtcMs, UtcS};
 use crate::normalise::redact;
 use mailpulse_parsers::syslog::Envelope;
 use std::net::IpAddr;
@@ -23,29 +24,29 @@ const GONE_MAX: usize = 512;
 /// Words of bits for their marks: sixteen bits for each.
 const MARK_WORDS: usize = GONE_MAX * 16 / 64;
 /// For so long a copy is evidence for what comes after it, milliseconds of the log.
-const EVIDENCE_MS: i64 = 600_000;
+const EVIDENCE_MS: i64 = 10 * MINUTE_MS;
 /// Notes among a message's events that its arrival was written twice. No key is even.
 const COPIED: u64 = u64::MAX - 1;
 /// Refusals that are remembered.
 const REFUSED_MAX: usize = 256;
 
 /// The second of a time: copies of a line may print their time with more or fewer digits.
-pub fn second(ts_ms: i64) -> i64 {
-    ts_ms.div_euclid(1000)
+pub fn second(ts_ms: UtcMs) -> UtcS {
+    ts_ms.second()
 }
 
 /// What tells one event of a message from its others: kind, second, and what else the line names. Odd, so never 0.
 ///
 /// Nearly every line has one: it is made of sixteen bytes a step.
 #[inline]
-pub fn event_key<const N: usize>(kind: Kind, ts_ms: i64, ip: Option<IpAddr>, parts: [&[u8]; N]) -> u64 {
+pub fn event_key<const N: usize>(kind: Kind, ts_ms: UtcMs, ip: Option<IpAddr>, parts: [&[u8]; N]) -> u64 {
     let bits = match ip {
         Some(IpAddr::V4(ip)) => u128::from(ip.to_bits()),
         Some(IpAddr::V6(ip)) => ip.to_bits(),
         None => 0,
     };
     let mut key = fold(
-        (second(ts_ms) as u64) << 8 | kind as u64,
+        (second(ts_ms).get() as u64) << 8 | kind as u64,
         bits as u64 ^ (bits >> 64) as u64,
     );
     for part in parts {
@@ -82,7 +83,7 @@ fn fold_text(key: u64, text: &[u8]) -> u64 {
 
 /// What tells a refusal that names no message from others: its line without the head. None where no process is named: two
 /// may say the same.
-pub fn refusal_key(ts_ms: i64, envelope: &Envelope<'_>) -> Option<u64> {
+pub fn refusal_key(ts_ms: UtcMs, envelope: &Envelope<'_>) -> Option<u64> {
     let pid = envelope.pid?.to_le_bytes();
     Some(event_key(
         Kind::Rejected,
@@ -156,7 +157,7 @@ impl SeenEvents {
 struct Gone {
     id: QueueId,
     /// Its last line, UTC milliseconds.
-    done_ms: i64,
+    done_ms: UtcMs,
     seen: SeenEvents,
 }
 
@@ -187,25 +188,25 @@ pub struct RecentlyLeft {
     /// The newest refusal, and where the next line stands.
     last_refusal: Option<(u64, u64)>,
     /// The newest line that was surely a copy.
-    copy_ms: Option<i64>,
+    copy_ms: Option<UtcMs>,
 }
 
 impl RecentlyLeft {
     /// A line was a copy.
-    pub(super) fn note_copy(&mut self, ts_ms: i64) {
+    pub(super) fn note_copy(&mut self, ts_ms: UtcMs) {
         self.copy_ms = self.copy_ms.max(Some(ts_ms));
     }
 
     /// Whether lines have been copies lately.
     #[inline]
-    pub(super) fn has_copies(&self, ts_ms: i64) -> bool {
+    pub(super) fn has_copies(&self, ts_ms: UtcMs) -> bool {
         self.copy_ms
             .is_some_and(|copy_ms| (ts_ms - copy_ms).abs() <= EVIDENCE_MS)
     }
 
     /// A message left.
     #[inline]
-    pub(super) fn left(&mut self, id: QueueId, done_ms: i64, seen: SeenEvents) {
+    pub(super) fn left(&mut self, id: QueueId, done_ms: UtcMs, seen: SeenEvents) {
         let mark = mark(&id);
         let gone = Gone { id, done_ms, seen };
         let number = self.count;
@@ -239,17 +240,17 @@ impl RecentlyLeft {
     /// Whether a message with this ID left at that second or later: then a line that would open or close it again was
     /// read before. IDs that are used again are used later.
     #[inline]
-    pub(super) fn has_left(&self, id: &QueueId, ts_ms: i64) -> bool {
+    pub(super) fn has_left(&self, id: &QueueId, ts_ms: UtcMs) -> bool {
         self.find(id, ts_ms).is_some()
     }
 
     /// Whether an event is one of a message that left; if the message did, the event is noted.
-    pub(super) fn has_event(&mut self, id: &QueueId, ts_ms: i64, event: u64) -> bool {
+    pub(super) fn has_event(&mut self, id: &QueueId, ts_ms: UtcMs, event: u64) -> bool {
         self.find(id, ts_ms).is_some_and(|at| !self.gone[at].seen.is_new(event))
     }
 
     #[inline]
-    fn find(&self, id: &QueueId, ts_ms: i64) -> Option<usize> {
+    fn find(&self, id: &QueueId, ts_ms: UtcMs) -> Option<usize> {
         let mark = mark(id);
         let (word, bit) = bit_of(mark);
         if (self.marks[0].get(word)? | self.marks[1].get(word)?) & bit == 0 {
@@ -278,7 +279,7 @@ impl RecentlyLeft {
 
     /// Notes a refusal by a process that serves many clients, one after the other: what it says again in the second is a copy
     /// only in the line behind (lines stand at `offset`, and the next at `end`), or where others were copies lately.
-    pub fn is_copied_refusal(&mut self, refusal: u64, (offset, end): (u64, u64), ts_ms: i64) -> bool {
+    pub fn is_copied_refusal(&mut self, refusal: u64, (offset, end): (u64, u64), ts_ms: UtcMs) -> bool {
         let is_behind = self.last_refusal.replace((refusal, end)) == Some((refusal, offset));
         !self.is_new_refusal(refusal) && (is_behind || self.has_copies(ts_ms))
     }
@@ -339,18 +340,51 @@ mod tests {
     #[test]
     fn what_names_another_recipient_host_or_second_is_another_event() {
         let key = |kind, ts_ms, ip: &str, to: &str| event_key(kind, ts_ms, ip.parse().ok(), [to.as_bytes(), b""]);
-        let one = key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000123@example.net");
-        assert_eq!(one, key(Kind::Delivered, 5_900, "192.0.2.1", "bob-000123@example.net"));
+        let one = key(
+            Kind::Delivered,
+            UtcMs::new(5_200),
+            "192.0.2.1",
+            "bob-000123@example.net",
+        );
+        assert_eq!(
+            one,
+            key(
+                Kind::Delivered,
+                UtcMs::new(5_900),
+                "192.0.2.1",
+                "bob-000123@example.net"
+            )
+        );
         for other in [
-            key(Kind::Deferred, 5_200, "192.0.2.1", "bob-000123@example.net"),
-            key(Kind::Delivered, 6_200, "192.0.2.1", "bob-000123@example.net"),
-            key(Kind::Delivered, 5_200, "192.0.2.2", "bob-000123@example.net"),
-            key(Kind::Delivered, 5_200, "2001:db8::1", "bob-000123@example.net"),
-            key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000124@example.net"),
-            key(Kind::Delivered, 5_200, "192.0.2.1", "bob-000123@example.ne"),
+            key(Kind::Deferred, UtcMs::new(5_200), "192.0.2.1", "bob-000123@example.net"),
+            key(
+                Kind::Delivered,
+                UtcMs::new(6_200),
+                "192.0.2.1",
+                "bob-000123@example.net",
+            ),
+            key(
+                Kind::Delivered,
+                UtcMs::new(5_200),
+                "192.0.2.2",
+                "bob-000123@example.net",
+            ),
+            key(
+                Kind::Delivered,
+                UtcMs::new(5_200),
+                "2001:db8::1",
+                "bob-000123@example.net",
+            ),
+            key(
+                Kind::Delivered,
+                UtcMs::new(5_200),
+                "192.0.2.1",
+                "bob-000124@example.net",
+            ),
+            key(Kind::Delivered, UtcMs::new(5_200), "192.0.2.1", "bob-000123@example.ne"),
             event_key(
                 Kind::Delivered,
-                5_200,
+                UtcMs::new(5_200),
                 "192.0.2.1".parse().ok(),
                 [b"bob-000123", b"@example.net"],
             ),
@@ -359,7 +393,7 @@ mod tests {
         }
         let short: std::collections::BTreeSet<u64> =
             ["", "a", "b", "aa", "ab", "ba", "a\0", "\0a", "aaaaaaa", "aaaaaaaa"]
-                .map(|to| key(Kind::Delivered, 5_200, "192.0.2.1", to))
+                .map(|to| key(Kind::Delivered, UtcMs::new(5_200), "192.0.2.1", to))
                 .into();
         assert_eq!(short.len(), 10);
     }
@@ -368,23 +402,26 @@ mod tests {
     fn a_message_that_left_is_known_until_so_many_others_left() {
         let mut recent = RecentlyLeft::default();
         for number in 0..GONE_MAX {
-            recent.left(id(number), 10_000, SeenEvents::default());
+            recent.left(id(number), UtcMs::new(10_000), SeenEvents::default());
         }
-        assert!((0..GONE_MAX).all(|number| recent.has_left(&id(number), 10_400)));
-        assert!(!recent.has_left(&id(3), 11_000), "an ID may be used again later");
-        assert!(!recent.has_event(&id(3), 10_000, 7) && recent.has_event(&id(3), 10_000, 7));
-        recent.left(id(GONE_MAX), 10_000, SeenEvents::default());
-        assert!(!recent.has_left(&id(0), 10_000) && recent.has_left(&id(1), 10_000));
+        assert!((0..GONE_MAX).all(|number| recent.has_left(&id(number), UtcMs::new(10_400))));
+        assert!(
+            !recent.has_left(&id(3), UtcMs::new(11_000)),
+            "an ID may be used again later"
+        );
+        assert!(!recent.has_event(&id(3), UtcMs::new(10_000), 7) && recent.has_event(&id(3), UtcMs::new(10_000), 7));
+        recent.left(id(GONE_MAX), UtcMs::new(10_000), SeenEvents::default());
+        assert!(!recent.has_left(&id(0), UtcMs::new(10_000)) && recent.has_left(&id(1), UtcMs::new(10_000)));
         for number in GONE_MAX + 1..5 * GONE_MAX {
-            recent.left(id(number), 10_000, SeenEvents::default());
+            recent.left(id(number), UtcMs::new(10_000), SeenEvents::default());
         }
         // Also where the numbers begin anew.
         recent.count = u32::MAX - 7;
         recent.newest.fill(0);
         for number in 4 * GONE_MAX..5 * GONE_MAX {
-            recent.left(id(number), 10_000, SeenEvents::default());
+            recent.left(id(number), UtcMs::new(10_000), SeenEvents::default());
         }
-        let known = (0..5 * GONE_MAX).filter(|number| recent.has_left(&id(*number), 10_000));
+        let known = (0..5 * GONE_MAX).filter(|number| recent.has_left(&id(*number), UtcMs::new(10_000)));
         assert!(known.eq(4 * GONE_MAX..5 * GONE_MAX));
         assert_eq!(recent.gone.len(), GONE_MAX);
     }
@@ -392,16 +429,25 @@ mod tests {
     #[test]
     fn a_refusal_that_is_said_again_is_a_copy_in_the_next_line_or_among_copies() {
         let mut recent = RecentlyLeft::default();
-        assert!(!recent.is_copied_refusal(7, (0, 100), 5_000));
-        assert!(recent.is_copied_refusal(7, (100, 200), 5_000), "the next line");
-        assert!(recent.is_copied_refusal(7, (200, 300), 5_000), "and the third");
+        assert!(!recent.is_copied_refusal(7, (0, 100), UtcMs::new(5_000)));
         assert!(
-            !recent.is_copied_refusal(7, (400, 500), 5_000),
+            recent.is_copied_refusal(7, (100, 200), UtcMs::new(5_000)),
+            "the next line"
+        );
+        assert!(
+            recent.is_copied_refusal(7, (200, 300), UtcMs::new(5_000)),
+            "and the third"
+        );
+        assert!(
+            !recent.is_copied_refusal(7, (400, 500), UtcMs::new(5_000)),
             "another client of the same process"
         );
-        recent.note_copy(4_000);
-        assert!(recent.is_copied_refusal(7, (900, 1_000), 5_000), "others are copies");
-        assert!(!recent.is_copied_refusal(8, (1_000, 1_100), 5_000));
+        recent.note_copy(UtcMs::new(4_000));
+        assert!(
+            recent.is_copied_refusal(7, (900, 1_000), UtcMs::new(5_000)),
+            "others are copies"
+        );
+        assert!(!recent.is_copied_refusal(8, (1_000, 1_100), UtcMs::new(5_000)));
     }
 
     #[test]

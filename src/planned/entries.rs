@@ -1,6 +1,7 @@
 //! Files of planned work: written whole or not at all, under a lock of their own, bounded.
 
 use crate::files;
+use crate::model::time::UtcMs;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
@@ -25,8 +26,8 @@ pub trait PlannedEntry: Serialize + DeserializeOwned {
     /// Gives it its number.
     fn set_number(&mut self, number: u64);
 
-    /// When it is over, milliseconds since 1970.
-    fn end_ms(&self) -> i64;
+    /// When it is over.
+    fn end_ms(&self) -> UtcMs;
 
     /// What is wrong with it.
     fn problem(&self) -> Option<String>;
@@ -56,7 +57,7 @@ impl<T: PlannedEntry> PlannedList<T> {
     ///
     /// # Errors
     /// What is wrong with it, or that none of the others is over.
-    pub fn add(&mut self, mut entry: T, now_ms: i64) -> io::Result<u64> {
+    pub fn add(&mut self, mut entry: T, now_ms: UtcMs) -> io::Result<u64> {
         if let Some(why) = entry.problem() {
             return Err(io::Error::new(ErrorKind::InvalidInput, why));
         }
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
     use crate::planned::WorkMark;
 
-    fn mark(at_ms: i64, text: &str) -> WorkMark {
+    fn mark(at_ms: UtcMs, text: &str) -> WorkMark {
         WorkMark {
             id: 0,
             at_ms,
@@ -155,7 +156,7 @@ mod tests {
     fn numbers_are_given_once_and_a_failed_change_writes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("marks.json");
-        let add = |text: &str| change(&path, |list| list.add(mark(5, text), 10));
+        let add = |text: &str| change(&path, |list| list.add(mark(UtcMs::new(5), text), UtcMs::new(10)));
         assert_eq!((add("a").unwrap(), add("b").unwrap()), (1, 2));
         change(&path, |list: &mut PlannedList<WorkMark>| {
             list.entries.retain(|one| one.id != 2);
@@ -174,7 +175,7 @@ mod tests {
         let path = folder.path().join("marks.json");
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| change(&path, |list| list.add(mark(5, "x"), 10)).unwrap());
+                scope.spawn(|| change(&path, |list| list.add(mark(UtcMs::new(5), "x"), UtcMs::new(10))).unwrap());
             }
         });
         let kept: PlannedList<WorkMark> = load(&path).unwrap();
@@ -187,12 +188,18 @@ mod tests {
     fn the_number_is_bounded_and_what_ended_first_goes_first() {
         let mut list = PlannedList::default();
         for at in 0..WorkMark::MAX as i64 {
-            list.add(mark(at, "x"), 0).unwrap();
+            list.add(mark(UtcMs::new(at), "x"), UtcMs::EPOCH).unwrap();
         }
-        assert!(list.add(mark(1, "y"), -1).is_err(), "none is over");
-        list.add(mark(1, "y"), 100).unwrap();
+        assert!(
+            list.add(mark(UtcMs::new(1), "y"), UtcMs::new(-1)).is_err(),
+            "none is over"
+        );
+        list.add(mark(UtcMs::new(1), "y"), UtcMs::new(100)).unwrap();
         assert_eq!(list.entries.len(), WorkMark::MAX);
-        assert!(list.entries.iter().all(|one| one.at_ms > 0), "the first is forgotten");
+        assert!(
+            list.entries.iter().all(|one| one.at_ms > UtcMs::EPOCH),
+            "the first is forgotten"
+        );
     }
 
     #[test]

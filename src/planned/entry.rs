@@ -2,8 +2,8 @@
 
 use super::entries::PlannedEntry;
 use super::words::{REASON_MAX, TEXT_MAX, checked};
+use crate::model::time::UtcMs;
 use globset::Glob;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What is silenced: a name, or a glob of names.
@@ -41,10 +41,10 @@ pub struct KeptSilence {
     pub id: u64,
     /// What is silenced.
     pub target: SilenceTarget,
-    /// Beginning, milliseconds since 1970.
-    pub from_ms: i64,
+    /// Beginning.
+    pub from_ms: UtcMs,
     /// End, exclusive.
-    pub until_ms: i64,
+    pub until_ms: UtcMs,
     /// Why.
     pub reason: String,
 }
@@ -60,7 +60,7 @@ impl PlannedEntry for KeptSilence {
         self.id = number;
     }
 
-    fn end_ms(&self) -> i64 {
+    fn end_ms(&self) -> UtcMs {
         self.until_ms
     }
 
@@ -75,8 +75,7 @@ impl PlannedEntry for KeptSilence {
         if let Err(why) = checked(name, REASON_MAX) {
             return Some(format!("its {kind} {why}"));
         }
-        let is_time = |ms: i64| Timestamp::from_millisecond(ms).is_ok();
-        if !is_time(self.from_ms) || !is_time(self.until_ms) {
+        if self.from_ms.timestamp().is_err() || self.until_ms.timestamp().is_err() {
             return Some("its time is out of range".to_owned());
         }
         Glob::new(name).err().map(|why| format!("its {kind}: {why}"))
@@ -89,8 +88,8 @@ impl PlannedEntry for KeptSilence {
 pub struct WorkMark {
     /// Its number.
     pub id: u64,
-    /// When, milliseconds since 1970.
-    pub at_ms: i64,
+    /// When.
+    pub at_ms: UtcMs,
     /// What.
     pub text: String,
     /// The service that it concerns; `None` for all.
@@ -109,7 +108,7 @@ impl PlannedEntry for WorkMark {
         self.id = number;
     }
 
-    fn end_ms(&self) -> i64 {
+    fn end_ms(&self) -> UtcMs {
         self.at_ms
     }
 

@@ -1,13 +1,12 @@
 //! What is not reported, and when.
 
 use super::{KeptSilence, SilenceTarget};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_S, UtcMs};
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-const MINUTE_S: i64 = 60;
 /// Longest time for which the end of weekly windows is looked for, minutes.
 const LOOKED_MINUTES_MAX: i64 = 400 * 1440;
 /// Most windows of one silence that are drawn.
@@ -68,7 +67,7 @@ impl AlertSilence {
             let glob = Glob::new(text).map_err(|why| why.to_string())?;
             Ok::<_, String>(Some(glob.compile_matcher()))
         };
-        let time = |ms: i64| Timestamp::from_millisecond(ms).map_err(|why| why.to_string());
+        let time = |at: UtcMs| at.timestamp().map_err(|why| why.to_string());
         let mut silence = AlertSilence {
             name: format!("s{}", kept.id),
             reason: kept.reason.clone(),
@@ -158,30 +157,23 @@ impl AlertSilence {
         }
     }
 
-    /// The stretches of a window in which it holds, milliseconds since 1970; of weekly ones a bounded number.
+    /// The stretches of a window in which it holds; of weekly ones a bounded number.
     #[must_use]
-    pub fn spans(&self, (from_ms, until_ms): (i64, i64)) -> Vec<(i64, i64)> {
-        let from_ms = self.from.map_or(from_ms, |from| from.as_millisecond().max(from_ms));
-        let until_ms = self
-            .until
-            .map_or(until_ms, |until| until.as_millisecond().min(until_ms));
+    pub fn spans(&self, (from_ms, until_ms): (UtcMs, UtcMs)) -> Vec<(UtcMs, UtcMs)> {
+        let from_ms = self.from.map_or(from_ms, |from| UtcMs::from(from).max(from_ms));
+        let until_ms = self.until.map_or(until_ms, |until| UtcMs::from(until).min(until_ms));
         if from_ms >= until_ms {
             return Vec::new();
         }
         if self.weekly.is_none() {
             return vec![(from_ms, until_ms)];
         }
-        let mut spans: Vec<(i64, i64)> = Vec::new();
-        let first = from_ms.div_euclid(MINUTE_MS);
-        let last = (until_ms - 1)
-            .div_euclid(MINUTE_MS)
-            .min(first.saturating_add(LOOKED_MINUTES_MAX));
-        for minute in first..=last {
-            let is_time = Timestamp::from_second(minute * MINUTE_S).is_ok_and(|at| self.is_time(at));
-            let (start, end) = (
-                (minute * MINUTE_MS).max(from_ms),
-                ((minute + 1) * MINUTE_MS).min(until_ms),
-            );
+        let mut spans: Vec<(UtcMs, UtcMs)> = Vec::new();
+        let first = from_ms.minute();
+        let last = (until_ms - 1).minute().min(first.saturating_add(LOOKED_MINUTES_MAX));
+        for minute in first.up_to(last + 1) {
+            let is_time = minute.start().timestamp().is_ok_and(|at| self.is_time(at));
+            let (start, end) = (minute.start().max(from_ms), (minute + 1).start().min(until_ms));
             if !is_time {
                 continue;
             }
@@ -256,14 +248,15 @@ fn never(by: &AlertSilence, ended: Option<i64>) -> SilencedSpan<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::Minute;
 
     fn relay(from: &str, until: &str) -> AlertSilence {
         let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
         AlertSilence::kept(&KeptSilence {
             id: 3,
             target: SilenceTarget::Relay("mx10*".to_owned()),
-            from_ms: ms(from),
-            until_ms: ms(until),
+            from_ms: UtcMs::new(ms(from)),
+            until_ms: UtcMs::new(ms(until)),
             reason: "kernel".to_owned(),
         })
         .unwrap()
@@ -348,7 +341,7 @@ mod tests {
             ..relay("2018-06-06T18:55:00Z", "2018-06-06T19:55:00Z")
         };
         // 2018-06-09 was a Saturday.
-        let ms = |text: &str| minute(text) * MINUTE_MS;
+        let ms = |text: &str| Minute::new(minute(text)).start();
         let window = (ms("2018-06-08T00:00:00Z"), ms("2018-06-17T01:00:00Z"));
         assert_eq!(
             silence.spans(window),

@@ -2,7 +2,7 @@
 
 use super::columns::{RATE_COLUMNS, TABLES};
 use super::window::Window;
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{RollUp, ScanPart};
 use crate::store::segments::{SegmentPart, Segments};
@@ -37,11 +37,11 @@ impl SumsOf {
 pub(super) struct Piece {
     pub file: SegmentPart,
     pub part: ScanPart,
-    pub within: Range<i64>,
+    pub within: Range<UtcMs>,
 }
 
 impl Piece {
-    fn rollup(which: RollUp, within: Range<i64>) -> Piece {
+    fn rollup(which: RollUp, within: Range<UtcMs>) -> Piece {
         Piece {
             file: SegmentPart::Rates,
             part: ScanPart::RollUp(which),
@@ -49,7 +49,7 @@ impl Piece {
         }
     }
 
-    fn minutes(within: Range<i64>) -> Piece {
+    fn minutes(within: Range<UtcMs>) -> Piece {
         Piece {
             file: SegmentPart::Rates,
             part: ScanPart::Rows,
@@ -64,7 +64,7 @@ pub(super) fn pieces(
     segment: &Segment,
     table: &str,
     sums: Option<SumsOf>,
-    within: Range<i64>,
+    within: Range<UtcMs>,
 ) -> Vec<Piece> {
     debug_assert!(TABLES.contains(&table));
     let is_rates = table == "rates";
@@ -90,15 +90,15 @@ pub(super) fn pieces(
         SumsOf::RatesAndNewest => rates(&span, None, within),
         SumsOf::Peers if is_inside => vec![Piece::rollup(RollUp::Peers, within)],
         SumsOf::Latencies if is_inside => vec![Piece::rollup(RollUp::Latencies, within)],
-        SumsOf::Witnesses if is_inside || [within.start, within.end].iter().all(|ms| is_minute(*ms)) => {
+        SumsOf::Witnesses if is_inside || [within.start, within.end].iter().all(|at| is_minute(*at)) => {
             vec![Piece::rollup(RollUp::Witnesses, within)]
         }
         _ => vec![rows],
     }
 }
 
-fn is_minute(ms: i64) -> bool {
-    ms == i64::MIN || ms == i64::MAX || ms % MINUTE_MS == 0
+fn is_minute(at: UtcMs) -> bool {
+    at == UtcMs::MIN || at == UtcMs::MAX || at == at.floor_to(MINUTE_MS)
 }
 
 /// The tables of a server that together have the rates of a window, the coarsest for each stretch of it: a SELECT. None where
@@ -106,13 +106,9 @@ fn is_minute(ms: i64) -> bool {
 pub(super) fn on_server(sums: SumsOf, window: Window) -> Option<String> {
     let SumsOf::Rates { step_ms } = sums else { return None };
     let is_whole = |length_ms: i64| step_ms.is_none_or(|step_ms| step_ms % length_ms == 0);
-    let inner = |length_ms: i64| -> Option<Range<i64>> {
-        let from = window
-            .since_ms
-            .saturating_add(length_ms - 1)
-            .div_euclid(length_ms)
-            .saturating_mul(length_ms);
-        let to = window.until_ms.div_euclid(length_ms).saturating_mul(length_ms);
+    let inner = |length_ms: i64| -> Option<Range<UtcMs>> {
+        let from = window.since_ms.saturating_add(length_ms - 1).floor_to(length_ms);
+        let to = window.until_ms.floor_to(length_ms);
         (is_whole(length_ms) && from < to).then_some(from..to)
     };
     let hours = inner(HOUR_MS)?;
@@ -131,34 +127,32 @@ pub(super) fn on_server(sums: SumsOf, window: Window) -> Option<String> {
         format!(
             "SELECT {} FROM {table} WHERE ts_ms >= {} AND ts_ms < {}",
             RATE_COLUMNS.join(", "),
-            within.start,
-            within.end
+            within.start.get(),
+            within.end.get()
         )
     });
     Some(selects.collect::<Vec<_>>().join(" UNION ALL "))
 }
 
 /// Rates of events in `span`, as far as their minutes begin `within` the times that are asked for.
-fn rates(span: &Range<i64>, step_ms: Option<i64>, within: Range<i64>) -> Vec<Piece> {
+fn rates(span: &Range<UtcMs>, step_ms: Option<i64>, within: Range<UtcMs>) -> Vec<Piece> {
     let is_whole = |length_ms: i64| step_ms.is_none_or(|step_ms| step_ms % length_ms == 0);
     if !is_whole(HOUR_MS) {
         return vec![Piece::minutes(within)];
     }
-    let minute = |ms: i64| ms.div_euclid(MINUTE_MS) * MINUTE_MS;
-    let minutes = minute(span.start)..minute(span.end - 1) + 1;
+    let minutes = span.start.floor_to(MINUTE_MS)..(span.end - 1).floor_to(MINUTE_MS) + 1;
     if within.start <= minutes.start && minutes.end <= within.end {
         let which = if is_whole(DAY_MS) { RollUp::Days } else { RollUp::Hours };
         return vec![Piece::rollup(which, within)];
     }
     // Hours that are asked for as a whole, and the minutes before and after them.
-    let hour = |ms: i64| ms.div_euclid(HOUR_MS).saturating_mul(HOUR_MS);
     let from = match within.start {
         start if start <= minutes.start => start,
-        start => hour(start.saturating_add(HOUR_MS - 1)),
+        start => start.saturating_add(HOUR_MS - 1).floor_to(HOUR_MS),
     };
     let to = match within.end {
         end if end >= minutes.end => end,
-        end => hour(end),
+        end => end.floor_to(HOUR_MS),
     };
     if from >= to {
         return vec![Piece::minutes(within)];
@@ -178,7 +172,7 @@ fn rates(span: &Range<i64>, step_ms: Option<i64>, within: Range<i64>) -> Vec<Pie
 mod tests {
     use super::*;
 
-    const DAY: i64 = 17_000 * DAY_MS;
+    const DAY: UtcMs = UtcMs::new(17_000 * DAY_MS);
 
     fn read(step_ms: Option<i64>, from: i64, to: i64) -> Vec<(Option<RollUp>, i64, i64)> {
         let span = DAY + 5_000..DAY + 23 * HOUR_MS + 61_000;

@@ -6,7 +6,7 @@ use super::columns::TABLES;
 use super::plan::{QueryPlan, plan, times};
 use super::window::Window;
 use super::{guard, sql};
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::store::Store;
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, ColumnarError, Input, LookupKey, ScanFile, Table, TableScan, Values};
@@ -163,7 +163,7 @@ fn found<'s>(
     let mut found = Vec::new();
     for segment in segments {
         // Rates are of whole minutes.
-        let span_ms = (segment.first_ms.div_euclid(MINUTE_MS) * MINUTE_MS, segment.last_ms);
+        let span_ms = (segment.first_ms.floor_to(MINUTE_MS), segment.last_ms);
         if span_ms.1 < times.start || span_ms.0 >= times.end {
             continue;
         }
@@ -190,7 +190,7 @@ struct SourceParts<'s> {
     store: &'s Store,
     window: Window,
     /// From when on there may be more; none when all was given.
-    next_ms: Option<i64>,
+    next_ms: Option<UtcMs>,
 }
 
 /// So much of `sources` is in memory at once.
@@ -199,7 +199,7 @@ const SOURCES_MS: i64 = DAY_MS;
 impl<'s> SourceParts<'s> {
     fn of(store: &'s Store, window: Window) -> Result<Self, QueryError> {
         let known = store.coverage().minutes_span()?;
-        let (first, last) = known.unwrap_or((0, 0));
+        let (first, last) = known.unwrap_or((UtcMs::EPOCH, UtcMs::EPOCH));
         let window = Window {
             since_ms: window.since_ms.max(first),
             until_ms: window.until_ms.min(last.saturating_add(MINUTE_MS)),
@@ -214,7 +214,7 @@ impl<'s> SourceParts<'s> {
     /// The first one comes also where there is nothing: it has the columns.
     fn next(&mut self) -> Result<Option<Table>, QueryError> {
         let Some(since_ms) = self.next_ms else { return Ok(None) };
-        let end_ms = since_ms.saturating_add(SOURCES_MS).div_euclid(MINUTE_MS) * MINUTE_MS;
+        let end_ms = since_ms.saturating_add(SOURCES_MS).floor_to(MINUTE_MS);
         let until_ms = end_ms.min(self.window.until_ms);
         self.next_ms = (until_ms < self.window.until_ms).then_some(until_ms);
         Ok(Some(sources(self.store, Window { since_ms, until_ms })?))
@@ -231,7 +231,7 @@ fn sources(store: &Store, window: Window) -> Result<Table, QueryError> {
         Values::Int(rows.iter().map(|row| Some(pick(row))).collect())
     };
     let columns = [
-        ("ts_ms", int(|row| row.ts_ms)),
+        ("ts_ms", int(|row| row.ts_ms.get())),
         ("host", text(|row| &row.host)),
         ("source", text(|row| &row.kind)),
         ("lines", int(|row| row.counts.lines as i64)),

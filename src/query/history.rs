@@ -7,7 +7,7 @@ use super::series::SeriesSet;
 use super::witnesses;
 use crate::model::direction::DirectionView;
 use crate::model::text::text;
-use crate::model::time::{AHEAD_MS, MINUTE_MS};
+use crate::model::time::{AHEAD_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::coarsest::SumsOf;
 use crate::query::embedded::{add_up, ask, look_up, select};
@@ -35,10 +35,10 @@ pub struct SourceSummary {
     pub kind: String,
     /// Lines and what became of them.
     pub counts: Counts,
-    /// First and last line, UTC milliseconds; on a server, of their minutes.
-    pub span_ms: Option<(i64, i64)>,
+    /// First and last line; on a server, of their minutes.
+    pub span_ms: Option<(UtcMs, UtcMs)>,
     /// The newest minutes with their lines, oldest first.
-    pub minutes: Vec<(i64, Counts)>,
+    pub minutes: Vec<(UtcMs, Counts)>,
     /// What only the store of the host that reads knows.
     pub local: Option<LocalSource>,
 }
@@ -56,8 +56,8 @@ pub struct LocalSource {
     pub twice_in: Option<String>,
     /// Messages that are in the queue, as far as the logs say.
     pub open_messages: u64,
-    /// When something of it was last committed, UTC milliseconds.
-    pub read_ms: Option<i64>,
+    /// When something of it was last committed.
+    pub read_ms: Option<UtcMs>,
     /// Shapes of lines that did not parse, the most frequent first.
     pub shapes: Vec<UnparsedShape>,
     /// Fields that were left out of lines, the most frequent first.
@@ -82,11 +82,11 @@ pub trait MailHistory {
     /// What the minutes of a window are like now.
     fn mark(&self, window: Window) -> Result<HistoryMark, QueryError>;
 
-    /// The first of the minutes `[from, to)`, since 1970, of which rows came or changed since the mark was made.
-    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError>;
+    /// The first of the minutes `[from, to)` of which rows came or changed since the mark was made.
+    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError>;
 
-    /// The newest event in a window, UTC milliseconds; on a server, its minute. It reads no row before the window.
-    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError>;
+    /// The newest event in a window; on a server, its minute. It reads no row before the window.
+    fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError>;
 
     /// Bytes that it takes on disk, as far as that is known.
     fn bytes(&self) -> Result<Option<u64>, QueryError>;
@@ -94,18 +94,17 @@ pub trait MailHistory {
     /// Hosts whose logs were read in a window at least, by name; a backend that knows them all without reading may name all.
     fn hosts_in(&self, window: Window) -> Result<Vec<String>, QueryError>;
 
-    /// First and last event not later than `until_ms`, UTC milliseconds; on a server, of their minutes.
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError>;
+    /// First and last event not later than `until_ms`; on a server, of their minutes.
+    fn span(&self, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, QueryError>;
 
-    /// The newest minute from `since_ms` to `until_ms` in which a line was written, event or not: its start, UTC milliseconds.
-    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError>;
+    /// The newest minute from `since_ms` to `until_ms` in which a line was written, event or not: its start.
+    fn line_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError>;
 
-    /// The newest minute from `since_ms` to `until_ms` in which a tail said that it had read all there was: its start, UTC
-    /// milliseconds.
-    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError>;
+    /// The newest minute from `since_ms` to `until_ms` in which a tail said that it had read all there was: its start.
+    fn heartbeat_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError>;
 
-    /// A moment that is past for sure, whatever a clock says, UTC milliseconds; where nobody keeps one, none.
-    fn horizon_ms(&self) -> Result<Option<i64>, QueryError>;
+    /// A moment that is past for sure, whatever a clock says; where nobody keeps one, none.
+    fn horizon_ms(&self) -> Result<Option<UtcMs>, QueryError>;
 
     /// Hosts whose logs were read, by name.
     fn hosts(&self) -> Result<Vec<String>, QueryError>;
@@ -123,7 +122,7 @@ pub trait MailHistory {
     fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError>;
 
     /// From when to when the logs of each host were read.
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError>;
+    fn coverage(&self, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError>;
 
     /// Changes of attribution, in the order of their commits; a server keeps none.
     fn attribution_changes(&self) -> Result<Vec<AttributionChange>, QueryError>;
@@ -186,10 +185,10 @@ impl MailHistory for Store {
 
     fn mark(&self, _window: Window) -> Result<HistoryMark, QueryError> {
         let newest = self.changed_minutes().newest()?;
-        Ok(HistoryMark::Commits(vec![(i64::MIN, newest)]))
+        Ok(HistoryMark::Commits(vec![(Minute::MIN, newest)]))
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         let HistoryMark::Commits(known) = mark else {
             return Ok(Some(from));
         };
@@ -199,7 +198,7 @@ impl MailHistory for Store {
         if known.iter().any(|(_, number)| *number > newest) {
             return Ok(Some(from));
         }
-        let ends = known.iter().skip(1).map(|(begin, _)| *begin).chain([i64::MAX]);
+        let ends = known.iter().skip(1).map(|(begin, _)| *begin).chain([Minute::MAX]);
         for ((begin, number), end) in known.iter().zip(ends) {
             if let Some(first) = changes.first_since(*number, from.max(*begin), to.min(end))? {
                 return Ok(Some(first));
@@ -208,7 +207,7 @@ impl MailHistory for Store {
         Ok(None)
     }
 
-    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+    fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {
         let span = Store::coverage(self).span_until(window.until_ms.saturating_sub(1))?;
         Ok(span.map(|(_, last)| last).filter(|last| *last >= window.since_ms))
     }
@@ -224,21 +223,21 @@ impl MailHistory for Store {
         MailHistory::hosts(self)
     }
 
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
+    fn span(&self, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, QueryError> {
         Ok(Store::coverage(self).span_until(until_ms)?)
     }
 
-    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn line_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         let line = Store::coverage(self).line_ms(until_ms)?;
         Ok(line.filter(|line| *line >= since_ms))
     }
 
-    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn heartbeat_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         let beat = Store::coverage(self).heartbeat_ms(until_ms)?;
         Ok(beat.filter(|beat| *beat >= since_ms))
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
+    fn horizon_ms(&self) -> Result<Option<UtcMs>, QueryError> {
         Ok(horizon_ms(self)?)
     }
 
@@ -302,7 +301,7 @@ impl MailHistory for Store {
         Ok(Store::coverage(self).minutes(window.since_ms, window.until_ms)?)
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+    fn coverage(&self, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError> {
         Ok(Store::coverage(self).stretches(since_ms)?)
     }
 
@@ -410,9 +409,9 @@ impl MailHistory for Store {
 /// The latest moment up to which a history is believed, by a clock that says `now_ms`: one row with a wrong date must not
 /// be the present. Nor may a wrong clock be: it is not before what the store has counted, and where all that is stored
 /// is in its future, the rows are right.
-pub fn present(store: &dyn MailHistory, now_ms: i64) -> Result<i64, QueryError> {
-    let now_ms = now_ms.max(store.horizon_ms()?.unwrap_or(i64::MIN));
-    Ok(match store.span(i64::MAX)? {
+pub fn present(store: &dyn MailHistory, now_ms: UtcMs) -> Result<UtcMs, QueryError> {
+    let now_ms = now_ms.max(store.horizon_ms()?.unwrap_or(UtcMs::MIN));
+    Ok(match store.span(UtcMs::MAX)? {
         Some((first, last)) if first > now_ms.saturating_add(AHEAD_MS) => last + MINUTE_MS,
         _ => now_ms,
     })

@@ -239,7 +239,7 @@ impl NamedQuery {
 impl Param {
     fn value(&self, text: &str, end: End) -> Result<Value, String> {
         match self.kind {
-            ParamKind::Time => end.parse(text).map(Value::Int),
+            ParamKind::Time => end.parse(text).map(|at| Value::Int(at.get())),
             ParamKind::Duration => match parse_duration_ms(text)? {
                 0 => Err("a bucket must be longer than nothing".to_owned()),
                 ms => Ok(Value::Int(ms)),
@@ -258,6 +258,7 @@ impl Param {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::UtcMs;
 
     #[test]
     fn every_query_states_its_parameters_and_columns() {
@@ -267,7 +268,7 @@ mod tests {
                 "{}",
                 query.name
             );
-            let values = query.values(&[], End::clock(1_000_000_000_000)).unwrap();
+            let values = query.values(&[], End::clock(UtcMs::new(1_000_000_000_000))).unwrap();
             let sql = query.bind(&values);
             assert!(!sql.contains('{'), "{}: a parameter is not declared: {sql}", query.name);
             super::super::guard::check(&sql, &["events", "rates", "sources"]).unwrap();
@@ -281,7 +282,7 @@ mod tests {
         let sql = query.bind(&[("kind", hostile)]);
         assert!(sql.contains("kind = 'x'' OR ''1''=''1'"), "{sql}");
         let given = [("kind".to_owned(), "x' OR '1'='1".to_owned())];
-        assert!(query.values(&given, End::clock(0)).is_err());
+        assert!(query.values(&given, End::clock(UtcMs::new(0))).is_err());
     }
 
     #[test]
@@ -294,24 +295,24 @@ mod tests {
         let query = find("top_services").unwrap();
         assert!(
             query
-                .values(&[("x".into(), "1".into())], End::clock(0))
+                .values(&[("x".into(), "1".into())], End::clock(UtcMs::new(0)))
                 .unwrap_err()
                 .contains("has no parameter `x`")
         );
         assert!(
             query
-                .values(&[("limit".into(), "many".into())], End::clock(0))
+                .values(&[("limit".into(), "many".into())], End::clock(UtcMs::new(0)))
                 .unwrap_err()
                 .contains("no whole number")
         );
         let why = find("rate_by_kind")
             .unwrap()
-            .values(&[("kind".into(), "x".into())], End::clock(0));
+            .values(&[("kind".into(), "x".into())], End::clock(UtcMs::new(0)));
         assert!(why.unwrap_err().contains("has no parameter `kind`"));
         for name in ["rate_by_service", "rate_by_hostgroup", "rate_by_relay"] {
             let why = find(name)
                 .unwrap()
-                .values(&[("kind".into(), "nosuch".into())], End::clock(0));
+                .values(&[("kind".into(), "nosuch".into())], End::clock(UtcMs::new(0)));
             let why = why.unwrap_err();
             assert!(
                 why.starts_with("--param kind: `nosuch` is no kind of event; there are accepted, "),
@@ -320,7 +321,7 @@ mod tests {
         }
         assert!(
             query
-                .values(&[("since".into(), "soon".into())], End::clock(0))
+                .values(&[("since".into(), "soon".into())], End::clock(UtcMs::new(0)))
                 .unwrap_err()
                 .contains("is no time")
         );

@@ -4,6 +4,7 @@
 
 use super::bucket::bucket_ms;
 use super::sql::{EmbeddedQuery, Level, LevelForm};
+use crate::model::time::UtcMs;
 use crate::store::columnar::{Reduction, RowStep, ScanTest, Summary, TableScan, WEIGHT};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -76,21 +77,21 @@ pub(super) fn plan(query: &EmbeddedQuery) -> QueryPlan {
     QueryPlan { scans, steps, sql }
 }
 
-/// The times that rows of a scan may have, as its conditions say: UTC milliseconds, the second one not included.
-pub(super) fn times(scan: &TableScan) -> Range<i64> {
-    let mut times = i64::MIN..i64::MAX;
+/// The times that rows of a scan may have, as its conditions say, the second one not included.
+pub(super) fn times(scan: &TableScan) -> Range<UtcMs> {
+    let mut times = UtcMs::MIN..UtcMs::MAX;
     for test in &scan.tests {
-        let Some((operator, ms)) = comparison(scan, test) else {
+        let Some((operator, at)) = comparison(scan, test) else {
             continue;
         };
         match operator {
-            ">=" => times.start = times.start.max(ms),
-            ">" => times.start = times.start.max(ms.saturating_add(1)),
-            "<" => times.end = times.end.min(ms),
-            "<=" => times.end = times.end.min(ms.saturating_add(1)),
+            ">=" => times.start = times.start.max(at),
+            ">" => times.start = times.start.max(at.saturating_add(1)),
+            "<" => times.end = times.end.min(at),
+            "<=" => times.end = times.end.min(at.saturating_add(1)),
             "=" => {
-                times.start = times.start.max(ms);
-                times.end = times.end.min(ms.saturating_add(1));
+                times.start = times.start.max(at);
+                times.end = times.end.min(at.saturating_add(1));
             }
             _ => {}
         }
@@ -99,14 +100,14 @@ pub(super) fn times(scan: &TableScan) -> Range<i64> {
 }
 
 /// A condition that compares the time of a row with a number: how, and with which.
-fn comparison<'t>(scan: &TableScan, test: &'t ScanTest) -> Option<(&'t str, i64)> {
+fn comparison<'t>(scan: &TableScan, test: &'t ScanTest) -> Option<(&'t str, UtcMs)> {
     let inside = test.sql.strip_prefix('(')?.strip_suffix(')')?;
     let [name, operator, ms] = inside.split(' ').collect::<Vec<_>>()[..] else {
         return None;
     };
     let is_time = |(column, own): &(String, String)| own == name && (column == "ts" || column == "ts_ms");
     let ms = scan.columns.iter().any(is_time).then(|| ms.parse().ok())??;
-    Some((operator, ms))
+    Some((operator, UtcMs::new(ms)))
 }
 
 /// Which SELECTs read the rows of each.
@@ -221,7 +222,8 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::End;
+    use crate::model::time::DAY_MS;
+    use crate::model::time::{End, UtcMs};
     use crate::query::named;
     use crate::query::sql::for_embedded;
 
@@ -233,7 +235,9 @@ mod tests {
     #[test]
     fn every_named_query_sums_up_rows_as_they_are_read() {
         for query in named::all() {
-            let values = query.values(&[], End::clock(1_000_000_000_000)).expect(query.name);
+            let values = query
+                .values(&[], End::clock(UtcMs::new(1_000_000_000_000)))
+                .expect(query.name);
             let folds = folds(&query.bind(&values));
             let is_summed = |fold: &Reduction| matches!(fold, Reduction::Groups { .. });
             assert!(
@@ -266,16 +270,20 @@ mod tests {
     fn a_condition_on_the_time_says_which_segments_are_read() {
         let of = |text: &str| times(&plan(&for_embedded(text).expect(text)).scans[0].1);
         let day = 1_528_243_200_000_i64;
+        let within = |from: i64, to: i64| UtcMs::new(from)..UtcMs::new(to);
         let count = "SELECT COUNT(*) FROM events WHERE";
         assert_eq!(
             of(&format!("{count} ts >= '2018-06-06' AND ts < '2018-06-07'")),
-            day..day + 86_400_000
+            within(day, day + DAY_MS)
         );
         assert_eq!(
             of(&format!("{count} ts_ms > {day} AND kind = 'accepted'")),
-            day + 1..i64::MAX
+            within(day + 1, i64::MAX)
         );
-        assert_eq!(of(&format!("{count} ts_ms BETWEEN {day} AND {day}")), day..day + 1);
+        assert_eq!(
+            of(&format!("{count} ts_ms BETWEEN {day} AND {day}")),
+            within(day, day + 1)
+        );
         let other = [
             "ts_ms >= 5 OR kind = 'accepted'",
             "bytes >= 5",
@@ -283,7 +291,11 @@ mod tests {
             "NOT (ts_ms > 5)",
         ];
         for condition in other {
-            assert_eq!(of(&format!("{count} {condition}")), i64::MIN..i64::MAX, "{condition}");
+            assert_eq!(
+                of(&format!("{count} {condition}")),
+                UtcMs::MIN..UtcMs::MAX,
+                "{condition}"
+            );
         }
     }
 

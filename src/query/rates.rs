@@ -5,7 +5,7 @@ use super::bucket::divisor;
 use super::coarsest::{SumsOf, pieces};
 use super::series::{Series, SeriesSet};
 use crate::model::direction::DirectionView;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{DAY_MIN, MINUTE_MS, UtcMs};
 use crate::query::answer::QueryError;
 use crate::query::window::Window;
 use crate::store::Store;
@@ -46,8 +46,8 @@ pub struct RateQuestion {
     pub window: Window,
     /// Length of a bucket, milliseconds, a multiple of a minute.
     pub step_ms: i64,
-    /// A moment at which a bucket begins, UTC milliseconds: 0 for buckets that begin in UTC.
-    pub origin_ms: i64,
+    /// A moment at which a bucket begins: 1970 for buckets that begin in UTC.
+    pub origin_ms: UtcMs,
     /// Names.
     pub by: By,
     /// Kind of event; none for all (by kind).
@@ -70,7 +70,7 @@ impl RateQuestion {
         RateQuestion {
             window,
             step_ms,
-            origin_ms: 0,
+            origin_ms: UtcMs::EPOCH,
             by,
             kind: Some("accepted".to_owned()),
             destination: None,
@@ -87,7 +87,7 @@ pub fn bucket_ms(window: Window) -> i64 {
     const NICE_MINUTES: [i64; 9] = [1, 2, 5, 10, 15, 30, 60, 180, 360];
     let length = window.until_ms - window.since_ms;
     let fits = |minutes: &&i64| length / (**minutes * MINUTE_MS) <= 320;
-    NICE_MINUTES.iter().find(fits).copied().unwrap_or(1440) * MINUTE_MS
+    NICE_MINUTES.iter().find(fits).copied().unwrap_or(DAY_MIN) * MINUTE_MS
 }
 
 /// The most buckets that a question may have: a day of minutes is 1 440.
@@ -139,21 +139,21 @@ pub(super) fn collect(
 impl RateQuestion {
     /// What the beginnings of all buckets are multiples of, milliseconds.
     pub(super) fn grain_ms(&self) -> i64 {
-        divisor(self.step_ms, self.origin_ms)
+        divisor(self.step_ms, self.origin_ms - UtcMs::EPOCH)
     }
 }
 
 /// Start of the first bucket and number of buckets.
-fn buckets(question: &RateQuestion) -> (i64, i64) {
+fn buckets(question: &RateQuestion) -> (UtcMs, i64) {
     let step = question.step_ms;
-    let begin = |ms: i64| ms - (ms - question.origin_ms).rem_euclid(step);
-    let start = begin(question.window.since_ms);
+    let since = question.window.since_ms;
+    let start = since - (since - question.origin_ms).rem_euclid(step);
     let length = question.window.until_ms - start;
     (start, length.div_euclid(step) + i64::from(length.rem_euclid(step) > 0))
 }
 
 /// The same, if there are not too many.
-pub(super) fn checked(question: &RateQuestion) -> Result<(i64, i64), QueryError> {
+pub(super) fn checked(question: &RateQuestion) -> Result<(UtcMs, i64), QueryError> {
     let (start, buckets) = buckets(question);
     match (1..=BUCKETS_MAX).contains(&buckets) {
         true => Ok((start, buckets)),
@@ -172,7 +172,7 @@ fn series_of(mut sums: HashMap<String, Vec<i64>>, coverage: &[Covered], question
         sums.entry(name.clone()).or_insert_with(|| vec![0; buckets]);
     }
     let everywhere = covered(coverage, None, question, start, buckets);
-    let per_minute = 60_000.0 / step as f64;
+    let per_minute = MINUTE_MS as f64 / step as f64;
     let series = |(name, sums): (String, Vec<i64>)| {
         // A relay's own log tells whether it was silent; for all else any log will do.
         let own = (question.by == By::Relay).then(|| covered(coverage, Some(&name), question, start, buckets));
@@ -220,7 +220,9 @@ fn direction_words(view: DirectionView) -> String {
 }
 
 /// Adds the rows of these times.
-fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, within: Range<i64>) {
+fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQuestion, within: Range<UtcMs>) {
+    // Columns are integers.
+    let within = within.start.get()..within.end.get();
     let (start, buckets) = buckets(question);
     let buckets = buckets as usize;
     let wanted = |values: &[String], want: &Option<String>| -> Vec<bool> {
@@ -250,7 +252,7 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
         .collect();
     let mut by_code: Vec<Option<Vec<i64>>> = vec![None; block.by.values.len()];
     for row in 0..block.ts_ms.len() {
-        let at = (block.ts_ms[row] - start).div_euclid(question.step_ms);
+        let at = (block.ts_ms[row] - start.get()).div_euclid(question.step_ms);
         let counts = kinds[block.kind.codes[row] as usize]
             && destinations[block.destination.codes[row] as usize]
             && shown[block.origin.codes[row] as usize][block.direction.codes[row] as usize]
@@ -272,7 +274,13 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
 }
 
 /// Buckets in which a log (of `host`, if named) was readable.
-fn covered(coverage: &[Covered], host: Option<&str>, question: &RateQuestion, start: i64, buckets: usize) -> Vec<bool> {
+fn covered(
+    coverage: &[Covered],
+    host: Option<&str>,
+    question: &RateQuestion,
+    start: UtcMs,
+    buckets: usize,
+) -> Vec<bool> {
     let mut seen = vec![false; buckets];
     for span in coverage.iter().filter(|span| host.is_none_or(|host| span.host == host)) {
         let first = (span.from_ms - start).div_euclid(question.step_ms).max(0);

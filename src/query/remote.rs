@@ -6,7 +6,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
 use super::witnesses;
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{CivilDay, DAY_MS, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::coarsest::{SumsOf, on_server};
 use crate::query::sql;
@@ -33,25 +33,21 @@ impl MailHistory for ClickHouseClient {
     }
 
     fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
-        let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
-        Ok(HistoryMark::Digests(digests(
-            self,
-            minute(window.since_ms),
-            minute(window.until_ms),
-        )?))
+        let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
+        Ok(HistoryMark::Digests(digests(self, from, to)?))
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         match mark {
             HistoryMark::Digests(known) => Ok(known.first_difference(&digests(self, from, to)?, from, to)),
             HistoryMark::Commits(_) => Ok(Some(from)),
         }
     }
 
-    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+    fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {
         let text = "SELECT max(ts_ms) AS newest FROM rates WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64}";
         let table = query::select(self, text, &range(window))?;
-        Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
+        Ok(newest_of(&table))
     }
 
     fn bytes(&self) -> Result<Option<u64>, QueryError> {
@@ -71,26 +67,23 @@ impl MailHistory for ClickHouseClient {
         Ok(words(&query::select(self, text, &range(window))?, "host"))
     }
 
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
+    fn span(&self, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, QueryError> {
         let text = "SELECT min(ts_ms) AS first, max(ts_ms) AS last FROM rates WHERE ts_ms <= {until:Int64}";
-        let table = query::select(self, text, &[("until", until_ms.to_string())])?;
-        let span = numbers(&table, "first")
-            .first()
-            .copied()
-            .zip(numbers(&table, "last").first().copied());
+        let table = query::select(self, text, &[("until", until_ms.get().to_string())])?;
+        let [first, last] = ["first", "last"].map(|name| times(&table, name).first().copied());
         // Of no rows the server says 0.
-        Ok(span.filter(|(_, last)| *last > 0))
+        Ok(first.zip(last).filter(|(_, last)| *last > UtcMs::EPOCH))
     }
 
-    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn line_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         newest_minute(self, "lines > 0", (since_ms, until_ms))
     }
 
-    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn heartbeat_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         newest_minute(self, "heartbeats > 0", (since_ms, until_ms))
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
+    fn horizon_ms(&self) -> Result<Option<UtcMs>, QueryError> {
         Ok(None)
     }
 
@@ -118,7 +111,7 @@ impl MailHistory for ClickHouseClient {
         );
         let table = query::select(self, &text, &[])?;
         let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
-        let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+        let (first, last) = (times(&table, "first"), times(&table, "last"));
         let mut all = Vec::new();
         for (row, (host, kind)) in hosts.into_iter().zip(kinds).enumerate() {
             let since = last[row] - length_ms;
@@ -137,7 +130,7 @@ impl MailHistory for ClickHouseClient {
     fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
         let text = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms, foreign_lines FROM sources";
         let table = self.select(text, window)?;
-        let (times, beats) = (numbers(&table, "ts_ms"), numbers(&table, "heartbeats"));
+        let (times, beats) = (times(&table, "ts_ms"), numbers(&table, "heartbeats"));
         let (hosts, kinds) = (words(&table, "host"), words(&table, "source"));
         let lags = match column(&table, "lag_ms").map(|column| &column.values) {
             Some(Values::Int(lags)) => lags.clone(),
@@ -156,7 +149,7 @@ impl MailHistory for ClickHouseClient {
             .collect())
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+    fn coverage(&self, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError> {
         coverage(self, since_ms)
     }
 
@@ -188,7 +181,7 @@ impl MailHistory for ClickHouseClient {
 
     fn witnesses(&self, window: Window) -> Result<Vec<Table>, QueryError> {
         if migrate::has_rollups(self) {
-            let text = witnesses::on_server(window.since_ms, window.until_ms);
+            let text = witnesses::on_server(window);
             return Ok(vec![query::select(self, &text, &[])?]);
         }
         let ask = |text| self.select(text, window);
@@ -203,7 +196,7 @@ impl MailHistory for ClickHouseClient {
         );
         let (mut since_ms, until_ms) = (window.since_ms, window.until_ms);
         while since_ms < until_ms {
-            let end_ms = ((since_ms.div_euclid(HOUR_MS) + 1) * HOUR_MS).min(until_ms);
+            let end_ms = (since_ms.floor_to(HOUR_MS) + HOUR_MS).min(until_ms);
             let table = self.select(
                 &text,
                 Window {
@@ -212,7 +205,7 @@ impl MailHistory for ClickHouseClient {
                 },
             )?;
             let [services, hosts, ids, kinds] = ["service", "host", "queue_id", "kind"].map(|name| words(&table, name));
-            for (row, ts_ms) in numbers(&table, "ts_ms").into_iter().enumerate() {
+            for (row, ts_ms) in times(&table, "ts_ms").into_iter().enumerate() {
                 each(MailRow {
                     ts_ms,
                     service: &services[row],
@@ -253,7 +246,7 @@ impl MailHistory for ClickHouseClient {
             ];
             let [services, hosts, ids, kinds, locals, domains, providers] = names.map(|name| words(&table, name));
             let [offsets, recipients] = ["log_offset", "recipients"].map(|name| numbers(&table, name));
-            for (row, ts_ms) in numbers(&table, "ts_ms").into_iter().enumerate() {
+            for (row, ts_ms) in times(&table, "ts_ms").into_iter().enumerate() {
                 each(StayRow {
                     ts_ms,
                     offset: offsets[row],
@@ -326,7 +319,7 @@ fn flows_where(
     );
     let (mut since_ms, until_ms) = (window.since_ms, window.until_ms);
     while since_ms < until_ms {
-        let end_ms = (since_ms.div_euclid(SLICE_MS) * SLICE_MS + SLICE_MS).min(until_ms);
+        let end_ms = (since_ms.floor_to(SLICE_MS) + SLICE_MS).min(until_ms);
         let slice = Window {
             since_ms,
             until_ms: end_ms,
@@ -355,20 +348,18 @@ fn flows_where(
 /// A window as parameters.
 fn range(window: Window) -> [(&'static str, String); 2] {
     [
-        ("since", window.since_ms.to_string()),
-        ("until", window.until_ms.to_string()),
+        ("since", window.since_ms.get().to_string()),
+        ("until", window.until_ms.get().to_string()),
     ]
 }
 
 /// Sums over the rows of minutes, which do not depend on how the server has merged its parts: by minute for the newest days,
 /// by day before.
-fn digests(client: &ClickHouseClient, from: i64, to: i64) -> Result<Digests, QueryError> {
-    let fine = Digests::fine_from(to)
-        .saturating_mul(DAY_MS / MINUTE_MS)
-        .clamp(from, to);
+fn digests(client: &ClickHouseClient, from: Minute, to: Minute) -> Result<Digests, QueryError> {
+    let fine = Digests::fine_from(to).first_minute().clamp(from, to);
     Ok(Digests {
-        minutes: sums_of(client, (fine, to), MINUTE_MS)?,
-        days: sums_of(client, (from, fine), DAY_MS)?,
+        minutes: sums_of(client, (fine, to), (MINUTE_MS, Minute::new))?,
+        days: sums_of(client, (from, fine), (DAY_MS, CivilDay::new))?,
     })
 }
 
@@ -385,25 +376,25 @@ const DIGESTS: [&str; 2] = [
      FROM sources WHERE ts_ms >= {since:Int64} AND ts_ms < {until:Int64} GROUP BY at",
 ];
 
-fn sums_of(
+fn sums_of<K: Ord>(
     client: &ClickHouseClient,
-    (from, to): (i64, i64),
-    length_ms: i64,
-) -> Result<BTreeMap<i64, i64>, QueryError> {
+    (from, to): (Minute, Minute),
+    (length_ms, bucket): (i64, fn(i64) -> K),
+) -> Result<BTreeMap<K, i64>, QueryError> {
     let mut sums = BTreeMap::new();
     if from >= to {
         return Ok(sums);
     }
     let window = Window {
-        since_ms: from.saturating_mul(MINUTE_MS),
-        until_ms: to.saturating_mul(MINUTE_MS),
+        since_ms: from.start(),
+        until_ms: to.start(),
     };
     let [since, until] = range(window);
     let params = [since, until, ("length", length_ms.to_string())];
     for text in DIGESTS {
         let table = query::select(client, text, &params)?;
         for (at, digest) in numbers(&table, "at").into_iter().zip(numbers(&table, "digest")) {
-            let sum: &mut i64 = sums.entry(at).or_default();
+            let sum: &mut i64 = sums.entry(bucket(at)).or_default();
             *sum = sum.wrapping_add(digest);
         }
     }
@@ -419,15 +410,17 @@ fn rates_of(client: &ClickHouseClient, sums: SumsOf, window: Window) -> Option<S
 fn newest_minute(
     client: &ClickHouseClient,
     what: &str,
-    (since_ms, until_ms): (i64, i64),
-) -> Result<Option<i64>, QueryError> {
+    (since_ms, until_ms): (UtcMs, UtcMs),
+) -> Result<Option<UtcMs>, QueryError> {
     let text = format!(
         "SELECT max(ts_ms) AS newest FROM sources WHERE ts_ms >= {{since:Int64}} AND ts_ms <= {{until:Int64}} AND {what}"
     );
-    let params = [("since", since_ms.to_string()), ("until", until_ms.to_string())];
+    let params = [
+        ("since", since_ms.get().to_string()),
+        ("until", until_ms.get().to_string()),
+    ];
     let table = query::select(client, &text, &params)?;
-    // Of no rows the server says 0.
-    Ok(numbers(&table, "newest").first().copied().filter(|newest| *newest > 0))
+    Ok(newest_of(&table))
 }
 
 const COUNTS: &str = "sum(lines) AS lines, sum(events) AS events, sum(ignored) AS ignored, sum(unparsed) AS unparsed, \
@@ -455,25 +448,25 @@ fn minutes_of(
     client: &ClickHouseClient,
     host: &str,
     kind: &str,
-    since_ms: i64,
-) -> Result<Vec<(i64, Counts)>, QueryError> {
+    since_ms: UtcMs,
+) -> Result<Vec<(UtcMs, Counts)>, QueryError> {
     let params = [
         ("host", host.to_owned()),
         ("source", kind.to_owned()),
-        ("since", since_ms.to_string()),
+        ("since", since_ms.get().to_string()),
     ];
     let text = "SELECT ts_ms, lines, events, ignored, unparsed, bytes, foreign_lines FROM sources \
                 WHERE host = {host:String} AND source = {source:String} AND ts_ms > {since:Int64} AND lines > 0 ORDER BY ts_ms";
     let table = query::select(client, text, &params)?;
-    let times = numbers(&table, "ts_ms").into_iter().enumerate();
+    let times = times(&table, "ts_ms").into_iter().enumerate();
     Ok(times.map(|(row, ts_ms)| (ts_ms, counts(&table, row))).collect())
 }
 
 /// The rates of a window in one block.
-fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Result<RateBlock, QueryError> {
+fn block(client: &ClickHouseClient, question: &RateQuestion, start: UtcMs) -> Result<RateBlock, QueryError> {
     let mut params = vec![
-        ("since", start.to_string()),
-        ("until", question.window.until_ms.to_string()),
+        ("since", start.get().to_string()),
+        ("until", question.window.until_ms.get().to_string()),
     ];
     let mut only = "";
     if let Some(service) = &question.service {
@@ -507,7 +500,7 @@ fn block(client: &ClickHouseClient, question: &RateQuestion, start: i64) -> Resu
 /// From each host's first line to its last, and the minutes with heartbeats, those in a row together; of hosts that wrote
 /// since `since_ms`. A server does not know where logs begin and end: an archive that is missing in between shows as silence
 /// there.
-fn coverage(client: &ClickHouseClient, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+fn coverage(client: &ClickHouseClient, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError> {
     let last = "SELECT host, max(ts_ms) AS last FROM sources WHERE ts_ms >= {since:Int64} AND lines > 0 \
                 GROUP BY host ORDER BY host";
     let heard = "SELECT host, min(ts_ms) AS first, max(ts_ms) AS last \
@@ -515,36 +508,30 @@ fn coverage(client: &ClickHouseClient, since_ms: i64) -> Result<Vec<Covered>, Qu
                               ts_ms - 60000 * row_number() OVER (PARTITION BY host, source ORDER BY ts_ms) AS run \
                        FROM sources WHERE heartbeats > 0 AND ts_ms >= {since:Int64}) \
                  GROUP BY host, source, run ORDER BY host, source, first";
-    let since = [(
-        "since",
-        since_ms.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS).to_string(),
-    )];
+    let since = [("since", since_ms.floor_to(MINUTE_MS).get().to_string())];
     let mut all = Vec::new();
-    let cover = |host: String, from_ms: i64, last: i64| Covered {
+    let cover = |host: String, from_ms: UtcMs, last: UtcMs| Covered {
         host,
         from_ms,
         to_ms: last + MINUTE_MS - 1,
     };
     let table = query::select(client, last, &since)?;
-    for (host, last) in words(&table, "host").into_iter().zip(numbers(&table, "last")) {
+    for (host, last) in words(&table, "host").into_iter().zip(times(&table, "last")) {
         let first = client.first_line_ms(&host, || first_lines(client))?;
         all.push(cover(host, first.unwrap_or(since_ms).min(last), last));
     }
     let table = query::select(client, heard, &since)?;
-    let (first, last) = (numbers(&table, "first"), numbers(&table, "last"));
+    let (first, last) = (times(&table, "first"), times(&table, "last"));
     let spans = words(&table, "host").into_iter().zip(first).zip(last);
     all.extend(spans.map(|((host, from_ms), last)| cover(host, from_ms, last)));
     Ok(all)
 }
 
 /// The minutes of all hosts' first lines.
-fn first_lines(client: &ClickHouseClient) -> Result<Vec<(String, i64)>, QueryError> {
+fn first_lines(client: &ClickHouseClient) -> Result<Vec<(String, UtcMs)>, QueryError> {
     let text = "SELECT host, min(ts_ms) AS first FROM sources WHERE lines > 0 GROUP BY host";
     let table = query::select(client, text, &[])?;
-    Ok(words(&table, "host")
-        .into_iter()
-        .zip(numbers(&table, "first"))
-        .collect())
+    Ok(words(&table, "host").into_iter().zip(times(&table, "first")).collect())
 }
 
 fn column<'t>(table: &'t Table, name: &str) -> Option<&'t Column> {
@@ -556,6 +543,15 @@ fn numbers(table: &Table, name: &str) -> Vec<i64> {
         Some(Values::Int(numbers)) => numbers.iter().map(|number| number.unwrap_or_default()).collect(),
         _ => Vec::new(),
     }
+}
+
+fn times(table: &Table, name: &str) -> Vec<UtcMs> {
+    numbers(table, name).into_iter().map(UtcMs::new).collect()
+}
+
+/// The one time in an answer; of no rows the server says 0.
+fn newest_of(table: &Table) -> Option<UtcMs> {
+    times(table, "newest").first().copied().filter(|at| *at > UtcMs::EPOCH)
 }
 
 fn flags(table: &Table, name: &str) -> Vec<bool> {

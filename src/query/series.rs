@@ -3,6 +3,7 @@
 //! Pure: no clock, no files. The one rule that everything here keeps: `None` means that nothing was read for a
 //! bucket (a blind spot), `Some(0.0)` means that it was read and no mail was in it. No function turns one into the other.
 
+use crate::model::time::{DAY_MIN, UtcMs};
 use std::cmp::Ordering;
 
 /// Time series on one common grid; a `None` is "no data" (nothing was read for that bucket), 0 is "no mail".
@@ -12,8 +13,8 @@ pub struct SeriesSet {
     pub title: String,
     /// Unit of every value, e.g. "messages / min".
     pub unit: String,
-    /// Start of the first bucket, milliseconds since 1970-01-01 UTC.
-    pub start_ms: i64,
+    /// Start of the first bucket.
+    pub start_ms: UtcMs,
     /// Length of a bucket, milliseconds.
     pub step_ms: i64,
     /// The series; each has one point a bucket (a shorter one has no data after its end).
@@ -34,10 +35,10 @@ pub struct Series {
 /// A stretch of time to be marked in a graph: an alarm, a deployment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GraphMark {
-    /// First millisecond, since 1970-01-01 UTC.
-    pub from_ms: i64,
+    /// First millisecond.
+    pub from_ms: UtcMs,
     /// End, exclusive; `None` while it lasts.
-    pub to_ms: Option<i64>,
+    pub to_ms: Option<UtcMs>,
     /// What to write at it.
     pub label: String,
     /// The series that it concerns; `None` for all.
@@ -153,7 +154,7 @@ fn fitting(peak: f64) -> (f64, &'static str) {
     match peak {
         p if p <= 0.0 || p >= 1.0 => (1.0, "min"),
         p if p * 60.0 >= 1.0 => (60.0, "h"),
-        _ => (1_440.0, "day"),
+        _ => (DAY_MIN as f64, "day"),
     }
 }
 
@@ -163,8 +164,8 @@ impl SeriesSet {
         self.series.iter().map(|s| s.points.len()).max().unwrap_or(0)
     }
 
-    /// End of the last bucket, exclusive, milliseconds since 1970-01-01 UTC.
-    pub fn end_ms(&self) -> i64 {
+    /// End of the last bucket, exclusive.
+    pub fn end_ms(&self) -> UtcMs {
         self.start_ms
             .saturating_add(self.step_ms.saturating_mul(self.buckets() as i64))
     }
@@ -212,7 +213,7 @@ impl SeriesSet {
     pub fn cleaned(&self) -> SeriesSet {
         let mut out = self.clone();
         out.step_ms = out.step_ms.clamp(1, STEP_MS_MAX);
-        out.start_ms = out.start_ms.clamp(-TIME_MS_MAX, TIME_MS_MAX);
+        out.start_ms = out.start_ms.clamp(UtcMs::new(-TIME_MS_MAX), UtcMs::new(TIME_MS_MAX));
         let buckets = out.buckets();
         for series in &mut out.series {
             series.points.resize(buckets, None);
@@ -275,8 +276,8 @@ impl SeriesSet {
         if step_ms <= self.step_ms || self.step_ms <= 0 {
             return self.clone();
         }
-        let first = self.start_ms.div_euclid(step_ms);
-        let slot = |i: usize| ((self.start_ms + i as i64 * self.step_ms).div_euclid(step_ms) - first) as usize;
+        let start_ms = self.start_ms.floor_to(step_ms);
+        let slot = |i: usize| ((self.start_ms + i as i64 * self.step_ms - start_ms) / step_ms) as usize;
         let series = self.series.iter().map(|s| Series {
             name: s.name.clone(),
             points: regroup(&s.points, slot, fold),
@@ -289,7 +290,7 @@ impl SeriesSet {
         });
         SeriesSet {
             series: series.collect(),
-            start_ms: first * step_ms,
+            start_ms,
             step_ms,
             ..self.without_series()
         }
@@ -297,12 +298,12 @@ impl SeriesSet {
 
     /// Smallest nice bucket length, milliseconds, that puts the whole range into at most `columns_max` buckets.
     pub fn step_for_columns(&self, columns_max: usize) -> i64 {
-        nice_step_ms(self.end_ms().saturating_sub(self.start_ms), self.step_ms, columns_max)
+        nice_step_ms(self.end_ms().since(self.start_ms), self.step_ms, columns_max)
     }
 
-    /// Stretches of time, milliseconds, in which no series of `which` has data.
-    pub fn gaps(&self, which: &[usize]) -> Vec<(i64, i64)> {
-        let mut out: Vec<(i64, i64)> = Vec::new();
+    /// Stretches of time in which no series of `which` has data.
+    pub fn gaps(&self, which: &[usize]) -> Vec<(UtcMs, UtcMs)> {
+        let mut out: Vec<(UtcMs, UtcMs)> = Vec::new();
         for bucket in 0..self.buckets() {
             if which
                 .iter()
@@ -391,7 +392,7 @@ mod tests {
             expected: None,
         });
         SeriesSet {
-            start_ms: 0,
+            start_ms: UtcMs::new(0),
             step_ms: 60_000,
             series: series.collect(),
             ..SeriesSet::default()
@@ -405,8 +406,12 @@ mod tests {
             ("b", &[Some(0.0), None, None]),
         ]);
         assert_eq!(set.total(), [Some(0.0), None, Some(2.0), None]);
-        assert_eq!(set.gaps(&[0, 1]), [(60_000, 120_000), (180_000, 240_000)]);
-        assert_eq!(set.gaps(&[1]), [(60_000, 240_000)]);
+        let gaps = |which: &[usize]| -> Vec<(i64, i64)> {
+            let all = set.gaps(which).into_iter();
+            all.map(|(from, to)| (from.minute().get(), to.minute().get())).collect()
+        };
+        assert_eq!(gaps(&[0, 1]), [(1, 2), (3, 4)]);
+        assert_eq!(gaps(&[1]), [(1, 4)]);
         let empty = Series {
             points: vec![None, None],
             ..Series::default()
@@ -443,9 +448,9 @@ mod tests {
         let mean = set.rebucketed(120_000, Fold::Mean);
         assert_eq!(mean.series[0].points, [Some(3.0), None, Some(0.0), Some(8.0)]);
         assert_eq!(set.rebucketed(120_000, Fold::Sum).series[0].points[0], Some(6.0));
-        set.start_ms = 60_000;
+        set.start_ms = UtcMs::new(60_000);
         let shifted = set.rebucketed(120_000, Fold::Mean);
-        assert_eq!(shifted.start_ms, 0);
+        assert_eq!(shifted.start_ms, UtcMs::new(0));
         assert_eq!(shifted.series[0].points, [Some(4.0), Some(2.0), Some(0.0), Some(4.0)]);
         assert_eq!(set.rebucketed(1_000, Fold::Mean), set);
     }

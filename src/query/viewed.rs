@@ -6,6 +6,7 @@ use super::named::{NamedQuery, Value};
 use super::rates::RateQuestion;
 use super::series::SeriesSet;
 use crate::model::direction::DirectionView;
+use crate::model::time::{Minute, UtcMs};
 use crate::query::answer::{QueryAnswer, QueryError};
 use crate::query::coarsest::SumsOf;
 use crate::query::window::Window;
@@ -40,11 +41,11 @@ impl MailHistory for ViewedHistory<'_> {
         self.inner.mark(window)
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         self.inner.first_change(mark, from, to)
     }
 
-    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+    fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {
         self.inner.newest(window)
     }
 
@@ -56,19 +57,19 @@ impl MailHistory for ViewedHistory<'_> {
         self.inner.hosts_in(window)
     }
 
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
+    fn span(&self, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, QueryError> {
         self.inner.span(until_ms)
     }
 
-    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn line_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         self.inner.line_ms(since_ms, until_ms)
     }
 
-    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
+    fn heartbeat_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
         self.inner.heartbeat_ms(since_ms, until_ms)
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
+    fn horizon_ms(&self) -> Result<Option<UtcMs>, QueryError> {
         self.inner.horizon_ms()
     }
 
@@ -92,7 +93,7 @@ impl MailHistory for ViewedHistory<'_> {
         self.inner.source_minutes(window)
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
+    fn coverage(&self, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError> {
         self.inner.coverage(since_ms)
     }
 

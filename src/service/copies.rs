@@ -1,7 +1,7 @@
 //! The hourly copy of the catalogue, made on a thread of its own: no round waits for it.
 
 use crate::clock::now_ms;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::store::{Store, copies};
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -12,14 +12,14 @@ const LOOK_MS: i64 = MINUTE_MS;
 /// Makes copies while `tail` works.
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
-    next_ms: Option<i64>,
+    next_ms: Option<UtcMs>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Copies {
     /// After a round: begins a copy if one is due, and none is under way.
-    pub(crate) fn after(&mut self, store: &Path, now_ms: i64) {
-        let is_soon = |next: i64| (next - LOOK_MS..next).contains(&now_ms);
+    pub(crate) fn after(&mut self, store: &Path, now_ms: UtcMs) {
+        let is_soon = |next: UtcMs| (next - LOOK_MS..next).contains(&now_ms);
         if self.next_ms.is_some_and(is_soon) || self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return;
         }

@@ -2,6 +2,7 @@
 
 use crate::config::{BasePath, Config, ServeFault};
 use crate::model::text::safe_error;
+use crate::model::time::UtcMs;
 use crate::service::orders::{Orders, Signals, Told};
 use crate::setup::Setup;
 use crate::web::{App, AppOptions, CommitMetrics, ServedPaths, StopServing, bind, serve, warm_up};
@@ -25,7 +26,7 @@ pub struct Serving {
     /// The path that pages begin with, instead of that of `url_base`.
     pub base_path: Option<BasePath>,
     /// Where the clock stands, UTC milliseconds.
-    pub at_ms: Option<i64>,
+    pub at_ms: Option<UtcMs>,
 }
 
 /// Threads for questions, beside those that the configuration grants at once: one that is late holds its thread.

@@ -47,7 +47,7 @@ fn number_of(id: &str) -> i64 {
 fn process() -> (i64, i64) {
     static START: OnceLock<(Instant, i64)> = OnceLock::new();
     let (begin, name) = START.get_or_init(|| {
-        let name = format!("{} {}", std::process::id(), now_ms());
+        let name = format!("{} {}", std::process::id(), now_ms().get());
         (Instant::now(), number_of(&name))
     });
     (*name, begin.elapsed().as_millis() as i64)

@@ -7,6 +7,7 @@ use crate::analysis::kept::Kept;
 use crate::analysis::overview::{Overview, OverviewQuestion, WatchSeen, overview};
 use crate::analysis::present::end_of;
 use crate::config::Config;
+use crate::model::time::UtcMs;
 use crate::query::history::MailHistory;
 use anyhow::Result;
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy)]
 pub struct OverviewAsked {
     /// The time on the clock, UTC milliseconds.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// It stands still: what comes later is not known.
     pub is_standing: bool,
     /// Pictures of the day have the range that was expected. Without them, a `watch` that runs leaves little to replay.
@@ -37,7 +38,7 @@ pub fn overview_of(
     let watched = match asked.is_standing {
         true => WatchSeen::NotAsked,
         false => match alert_state(config)?.0.judged {
-            Some(judged_s) => WatchSeen::Last(judged_s * 1_000),
+            Some(judged_s) => WatchSeen::Last(UtcMs::from_seconds(judged_s)),
             None => WatchSeen::Never,
         },
     };

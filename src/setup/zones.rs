@@ -14,7 +14,7 @@ pub fn here() -> Option<(String, TimeZone)> {
 
 /// The clock.
 pub fn now() -> Timestamp {
-    Timestamp::from_millisecond(now_ms()).unwrap_or_default()
+    Timestamp::from_millisecond(now_ms().get()).unwrap_or_default()
 }
 
 /// What is wrong with a zone and what to do; nothing where it is right, or nobody knows.

@@ -9,6 +9,7 @@
 //! comes next, and then steps over that one. We start **at** C, and whoever calls looks whether C is what comes first.
 
 use super::Limits;
+use crate::model::time::UtcMs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -85,10 +86,10 @@ impl JournalSource {
         self.directory.clone().unwrap_or_else(|| PathBuf::from("journal"))
     }
 
-    /// The newest change of its files, milliseconds since 1970, and their sizes' sum: when it is another than before,
+    /// The newest change of its files, and their sizes' sum: when it is another than before,
     /// there may be more to read. None where no file can be seen.
     #[must_use]
-    pub fn newest(&self) -> Option<(i64, u64)> {
+    pub fn newest(&self) -> Option<(UtcMs, u64)> {
         let folders = folders(self.directory.as_deref());
         let mut newest = None;
         let mut look = |folder: &Path| {
@@ -99,7 +100,7 @@ impl JournalSource {
                     below.push(entry.path());
                 } else if entry.path().extension().is_some_and(|end| end == "journal") {
                     let stamp = super::Stamp::of(&metadata, super::Codec::Plain);
-                    let (at, sum) = newest.unwrap_or((i64::MIN, 0));
+                    let (at, sum) = newest.unwrap_or((UtcMs::MIN, 0));
                     newest = Some((stamp.mtime_ms.max(at), sum + stamp.size));
                 }
             }

@@ -1,6 +1,7 @@
 //! What a file looked like when it was opened.
 
 use super::Codec;
+use crate::model::time::UtcMs;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
@@ -13,8 +14,8 @@ pub struct Stamp {
     pub ino: u64,
     /// Size on disk: of the archive, not of its content.
     pub size: u64,
-    /// Time of the last change of the bytes, milliseconds since 1970.
-    pub mtime_ms: i64,
+    /// Time of the last change of the bytes.
+    pub mtime_ms: UtcMs,
     /// How it is packed.
     pub codec: Codec,
 }
@@ -26,7 +27,7 @@ impl Stamp {
             dev: metadata.dev(),
             ino: metadata.ino(),
             size: metadata.size(),
-            mtime_ms: metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000,
+            mtime_ms: UtcMs::from_seconds(metadata.mtime()) + metadata.mtime_nsec() / 1_000_000,
             codec,
         }
     }

@@ -6,7 +6,7 @@
 //! whole, or it is none.
 
 use crate::files;
-use crate::model::time::HOUR_MS;
+use crate::model::time::{HOUR_MS, UtcMs};
 use crate::store::catalogue::{self, snapshot};
 use crate::store::error::StoreError;
 use std::fs::{self, File};
@@ -30,7 +30,7 @@ pub struct Copy {
     /// Counts the copies of a store.
     pub number: u64,
     /// When it was made, UTC milliseconds.
-    pub taken_ms: i64,
+    pub taken_ms: UtcMs,
     /// The newest segment then.
     pub last_segment: i64,
     /// BLAKE3 of the file, the first half, hexadecimal.
@@ -43,7 +43,7 @@ impl Copy {
         let parts = name.strip_prefix("catalogue-")?.strip_suffix(".sqlite.zst")?;
         let mut parts = parts.split('-');
         let mut next = || parts.next();
-        let (number, taken_ms) = (next()?.parse().ok()?, next()?.parse().ok()?);
+        let (number, taken_ms) = (next()?.parse().ok()?, UtcMs::new(next()?.parse().ok()?));
         let (last_segment, hash) = (next()?.parse().ok()?, next()?.to_owned());
         let whole = next().is_none() && hash.len() == 32;
         whole.then_some(Copy {
@@ -97,7 +97,7 @@ pub fn list(store: &Path) -> Vec<Copy> {
 }
 
 /// Whether there is none, or the newest is older than an hour; a clock that was set back does not count.
-pub fn is_due(store: &Path, now_ms: i64) -> bool {
+pub fn is_due(store: &Path, now_ms: UtcMs) -> bool {
     list(store)
         .first()
         .is_none_or(|copy| !(copy.taken_ms..copy.taken_ms + EVERY_MS).contains(&now_ms))
@@ -108,7 +108,7 @@ pub fn is_due(store: &Path, now_ms: i64) -> bool {
 ///
 /// # Errors
 /// It cannot be read or written; the catalogue is damaged, and the copies that are there stay.
-pub fn take(store: &Path, now_ms: i64) -> Result<(), StoreError> {
+pub fn take(store: &Path, now_ms: UtcMs) -> Result<(), StoreError> {
     let folder = store.join(FOLDER);
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -128,7 +128,7 @@ pub fn take(store: &Path, now_ms: i64) -> Result<(), StoreError> {
     }
     let (last_segment, hash) = made.inspect_err(|_| _ = fs::remove_file(&packed))?;
     let number = list(store).first().map_or(0, |copy| copy.number) + 1;
-    let name = format!("catalogue-{number}-{now_ms}-{last_segment}-{hash}.sqlite.zst");
+    let name = format!("catalogue-{number}-{}-{last_segment}-{hash}.sqlite.zst", now_ms.get());
     let path = folder.join(name);
     fs::rename(&packed, &path).map_err(io(&path))?;
     files::sync_folder(&folder).map_err(io(&folder))?;
@@ -162,13 +162,16 @@ mod tests {
     fn two_copies_are_kept_and_one_is_made_an_hour() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path()).unwrap();
-        assert!(is_due(folder.path(), 0));
+        assert!(is_due(folder.path(), UtcMs::new(0)));
         for hour in 1..=4 {
             store.positions().source(&format!("mx{hour}"), "exim").unwrap();
-            take(folder.path(), hour * HOUR).unwrap();
-            assert!(!is_due(folder.path(), hour * HOUR + HOUR - 1));
-            assert!(is_due(folder.path(), hour * HOUR + HOUR));
-            assert!(is_due(folder.path(), hour * HOUR - 1), "the clock was set back");
+            take(folder.path(), UtcMs::new(hour * HOUR)).unwrap();
+            assert!(!is_due(folder.path(), UtcMs::new(hour * HOUR + HOUR - 1)));
+            assert!(is_due(folder.path(), UtcMs::new(hour * HOUR + HOUR)));
+            assert!(
+                is_due(folder.path(), UtcMs::new(hour * HOUR - 1)),
+                "the clock was set back"
+            );
         }
         let copies = list(folder.path());
         let numbers: Vec<u64> = copies.iter().map(|copy| copy.number).collect();
@@ -184,7 +187,7 @@ mod tests {
     fn a_copy_that_was_changed_is_none() {
         let folder = tempfile::tempdir().unwrap();
         drop(Store::create(folder.path()).unwrap());
-        take(folder.path(), HOUR).unwrap();
+        take(folder.path(), UtcMs::new(HOUR)).unwrap();
         let copy = list(folder.path()).remove(0);
         let mut bytes = fs::read(&copy.path).unwrap();
         let middle = bytes.len() / 2;
@@ -219,7 +222,7 @@ mod tests {
                     at += 10;
                 }
             });
-            take(folder.path(), HOUR).unwrap();
+            take(folder.path(), UtcMs::new(HOUR)).unwrap();
             end.store(true, std::sync::atomic::Ordering::Relaxed);
         });
         let to = folder.path().join("unpacked");
@@ -244,7 +247,7 @@ mod tests {
             }
         }
         drop(store);
-        take(folder.path(), HOUR).unwrap();
+        take(folder.path(), UtcMs::new(HOUR)).unwrap();
         let catalogue = folder.path().join("catalogue.sqlite");
         let mut bytes = fs::read(&catalogue).unwrap();
         for at in (20 * 4096..60 * 4096).step_by(4096) {
@@ -252,7 +255,7 @@ mod tests {
         }
         fs::write(&catalogue, bytes).unwrap();
         for hour in 2..6 {
-            let error = take(folder.path(), hour * HOUR).unwrap_err().to_string();
+            let error = take(folder.path(), UtcMs::new(hour * HOUR)).unwrap_err().to_string();
             assert!(error.contains("store repair"), "{error}");
         }
         let copies = list(folder.path());

@@ -14,6 +14,7 @@ use super::segments::{
     segments_folder,
 };
 use crate::files;
+use crate::model::time::UtcMs;
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -217,7 +218,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`copies::take`].
-    pub fn copy_catalogue(&self, now_ms: i64) -> Result<(), StoreError> {
+    pub fn copy_catalogue(&self, now_ms: UtcMs) -> Result<(), StoreError> {
         match self.lock.is_some() && copies::is_due(&self.path, now_ms) {
             true => copies::take(&self.path, now_ms),
             false => Ok(()),

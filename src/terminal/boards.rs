@@ -8,7 +8,7 @@ use crate::analysis::overview::{
 };
 use crate::analysis::providers::Attempts;
 use crate::model::human;
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 
 /// What a tab shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,9 +167,9 @@ impl TopSort {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CellMaker {
     pub look: TerminalLook,
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// Where the board's time ends.
-    pub as_of: i64,
+    pub as_of: UtcMs,
 }
 
 /// The rows of a tab, and how many are left out for want of mail.
@@ -191,7 +191,7 @@ pub(super) fn rows(board: &BoardSnapshot, wish: BoardWish, maker: CellMaker) -> 
         TopSort::State => {}
         TopSort::Name => rows.sort_by_key(|row| row.name.to_lowercase()),
         TopSort::Volume => rows.sort_by(|a, b| b.volume.total_cmp(&a.volume)),
-        TopSort::Age => rows.sort_by_key(|row| row.last_ms.unwrap_or(i64::MIN)),
+        TopSort::Age => rows.sort_by_key(|row| row.last_ms.unwrap_or(UtcMs::MIN)),
     }
     if wish.is_reversed {
         rows.reverse();
@@ -201,8 +201,8 @@ pub(super) fn rows(board: &BoardSnapshot, wish: BoardWish, maker: CellMaker) -> 
 
 impl CellMaker {
     /// `18:55`, with the day where it is not that of the board.
-    pub(super) fn clock(self, ms: i64) -> String {
-        let (text, now) = (rfc3339(ms), rfc3339(self.as_of));
+    pub(super) fn clock(self, at: UtcMs) -> String {
+        let (text, now) = (rfc3339(at), rfc3339(self.as_of));
         match (text.get(..10), text.get(11..16)) {
             (Some(day), Some(time)) if now.get(..10) == Some(day) => time.to_owned(),
             (Some(day), Some(time)) => format!("{day} {time}"),
@@ -210,7 +210,7 @@ impl CellMaker {
         }
     }
 
-    fn ago(self, ms: i64) -> String {
+    fn ago(self, ms: UtcMs) -> String {
         human::ago((self.now_ms - ms).max(0))
     }
 
@@ -290,8 +290,8 @@ impl CellMaker {
     }
 
     fn of_queue(self, row: &SnapshotQueue, name: &str) -> TopRow {
-        let until = |ms: Option<i64>| {
-            ms.map(|ms| format!("in {}", human::duration((ms - self.now_ms).max(0))))
+        let until = |at: Option<UtcMs>| {
+            at.map(|at| format!("in {}", human::duration((at - self.now_ms).max(0))))
                 .unwrap_or_default()
         };
         let over = if row.oldest_is_older { "over " } else { "" };

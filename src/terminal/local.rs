@@ -11,7 +11,7 @@ use crate::analysis::overview::{BoardSnapshot, SnapshotClock};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::text::safe_error;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{Backend, MailHistory};
 use crate::query::mark::HistoryMark;
@@ -32,21 +32,21 @@ pub struct LocalBoard {
     judge: LiveJudge,
     kept: Kept,
     /// Where the clock stands, if it does.
-    at_ms: Option<i64>,
+    at_ms: Option<UtcMs>,
     last: Option<KnownBoard>,
 }
 
 /// A board, and what the store was like when it was computed.
 struct KnownBoard {
     mark: HistoryMark,
-    minute: i64,
+    minute: Minute,
     board: BoardSnapshot,
 }
 
 impl LocalBoard {
     /// A store as it is configured; the clock may stand at a moment.
     #[must_use]
-    pub fn new(setup: &Setup, config: Config, at_ms: Option<i64>) -> LocalBoard {
+    pub fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> LocalBoard {
         let kept = kept_in_memory(&config);
         let judge = LiveJudge::new(options(&config, &Overrides::default()), kept.clone());
         LocalBoard {
@@ -76,12 +76,12 @@ impl LocalBoard {
     }
 
     /// What is known already: no row came or changed, and it is the same minute.
-    fn known(&self, store: &dyn MailHistory, now_ms: i64) -> Option<BoardSnapshot> {
+    fn known(&self, store: &dyn MailHistory, now_ms: UtcMs) -> Option<BoardSnapshot> {
         let last = self.last.as_ref()?;
-        let minute = now_ms.div_euclid(MINUTE_MS);
+        let minute = now_ms.minute();
         let is_same = minute == last.minute
             && store
-                .first_change(&last.mark, i64::MIN, minute.saturating_add(1))
+                .first_change(&last.mark, Minute::MIN, minute.saturating_add(1))
                 .is_ok_and(|first| first.is_none());
         is_same.then(|| BoardSnapshot {
             now: now_ms,
@@ -130,7 +130,7 @@ impl BoardSource for LocalBoard {
         board.lacks.extend(lines(&setup.incomplete).unwrap_or_default());
         self.last = mark.map(|mark| KnownBoard {
             mark,
-            minute: now_ms.div_euclid(MINUTE_MS),
+            minute: now_ms.minute(),
             board: board.clone(),
         });
         Ok(board)

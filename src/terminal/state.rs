@@ -4,7 +4,7 @@ use super::boards::{BoardWish, CellMaker, TopSort, TopTab, rows};
 use super::look::TerminalLook;
 use super::table::TopRow;
 use crate::analysis::overview::{BoardSnapshot, SnapshotClock};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use ratatui::crossterm::event::KeyEvent;
 use std::collections::HashMap;
 
@@ -48,8 +48,8 @@ pub(super) struct ShownBoard {
 }
 
 impl ShownBoard {
-    /// The time on the clock of whoever made the board, UTC milliseconds; where it does not run, the end of its time.
-    pub(super) fn now_ms(&self, at_ms: i64) -> i64 {
+    /// The time on the clock of whoever made the board; where it does not run, the end of its time.
+    pub(super) fn now_ms(&self, at_ms: i64) -> UtcMs {
         match self.board.clock {
             SnapshotClock::Live => self.board.now + (at_ms - self.times.at_ms).max(0),
             SnapshotClock::Ended | SnapshotClock::Stopped => self.board.as_of,

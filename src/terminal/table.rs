@@ -3,6 +3,7 @@
 use super::spark::spark;
 use super::words::{padded, width};
 use crate::analysis::overview::StateClass;
+use crate::model::time::UtcMs;
 
 /// Between columns.
 const SPACE: usize = 2;
@@ -71,7 +72,7 @@ pub(super) struct TopRow {
     /// The alarm to open.
     pub alarm: Option<String>,
     pub volume: f64,
-    pub last_ms: Option<i64>,
+    pub last_ms: Option<UtcMs>,
     /// One a column, harmless; empty where the column is the name or the day.
     pub cells: Vec<String>,
     pub day: Vec<Option<f64>>,

@@ -8,7 +8,7 @@ use crate::analysis::overview::{
     BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotMissing, SnapshotProvider, SnapshotQueue, SnapshotRow,
     SnapshotSource, SnapshotVerdict, StateClass,
 };
-use crate::model::time::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use crate::model::time::{HOUR_MS, MINUTE_MS, SECOND_MS, UtcMs};
 use mailpulse_parsers::harmless::deceives;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -34,7 +34,7 @@ fn row(name: &str, hour: f64) -> SnapshotRow {
         provisional: false,
         alarm: None,
         onset: None,
-        last: Some(NOW - 20 * SECOND_MS),
+        last: Some(UtcMs::new(NOW - 20 * SECOND_MS)),
         hour,
         expected_low: Some(hour - 10.5),
         expected_high: Some(hour + 10.5),
@@ -51,8 +51,8 @@ fn alarmed(name: &str, state: &str) -> SnapshotRow {
         state: state.to_owned(),
         class: StateClass::Bad,
         alarm: Some(ALARM.to_owned()),
-        onset: Some(STOPPED),
-        last: Some(STOPPED - 30 * SECOND_MS),
+        onset: Some(UtcMs::new(STOPPED)),
+        last: Some(UtcMs::new(STOPPED - 30 * SECOND_MS)),
         came_since: Some(0),
         expected_since: Some(16.4),
         ..row(name, 80.0)
@@ -71,7 +71,7 @@ fn verdict() -> SnapshotVerdict {
         alarm: Some(ALARM.to_owned()),
         affected: vec!["gerrit".to_owned(), "sentry".to_owned()],
         relay: Some("mx1001".to_owned()),
-        since: Some(STOPPED),
+        since: Some(UtcMs::new(STOPPED)),
         missing: SnapshotMissing {
             all: 41,
             lost: 41,
@@ -86,10 +86,10 @@ fn queue(service: &str, relay: &str, messages: u64) -> SnapshotQueue {
         relay: relay.to_owned(),
         messages,
         recipients: messages,
-        oldest: Some(NOW - 2 * HOUR_MS),
-        next_try: Some(NOW + 5 * MINUTE_MS),
+        oldest: Some(UtcMs::new(NOW - 2 * HOUR_MS)),
+        next_try: Some(UtcMs::new(NOW + 5 * MINUTE_MS)),
         drain_per_minute: Some(1.5),
-        gone_at: Some(NOW + HOUR_MS),
+        gone_at: Some(UtcMs::new(NOW + HOUR_MS)),
         ..SnapshotQueue::default()
     }
 }
@@ -129,9 +129,9 @@ fn night() -> BoardSnapshot {
         ..row("old_tool", 0.0)
     };
     BoardSnapshot {
-        as_of: NOW - 4 * SECOND_MS,
-        judged_until: Some(NOW - MINUTE_MS),
-        now: NOW,
+        as_of: UtcMs::new(NOW - 4 * SECOND_MS),
+        judged_until: Some(UtcMs::new(NOW - MINUTE_MS)),
+        now: UtcMs::new(NOW),
         clock: SnapshotClock::Live,
         verdict: verdict(),
         lacks: Vec::new(),
@@ -142,8 +142,8 @@ fn night() -> BoardSnapshot {
             state: "dropped".to_owned(),
             class: StateClass::Bad,
             provisional: false,
-            onset: STOPPED,
-            detected: STOPPED + 2 * MINUTE_MS,
+            onset: UtcMs::new(STOPPED),
+            detected: UtcMs::new(STOPPED + 2 * MINUTE_MS),
             members: vec!["gerrit".to_owned(), "sentry".to_owned()],
             evidence: vec!["mx1001 took 0 mails where 92 were expected".to_owned()],
         }],
@@ -168,7 +168,7 @@ fn night() -> BoardSnapshot {
                 source: "exim".to_owned(),
                 state: "stale".to_owned(),
                 class: StateClass::Unknown,
-                last: Some(STOPPED),
+                last: Some(UtcMs::new(STOPPED)),
                 lag_s: Some(2),
                 unparsed: 0,
             },
@@ -177,7 +177,7 @@ fn night() -> BoardSnapshot {
                 source: "exim".to_owned(),
                 state: "ok".to_owned(),
                 class: StateClass::Ok,
-                last: Some(NOW - 5 * SECOND_MS),
+                last: Some(UtcMs::new(NOW - 5 * SECOND_MS)),
                 lag_s: Some(1),
                 unparsed: 3,
             },
@@ -319,7 +319,7 @@ fn what_is_old_never_looks_current() {
     // Of a history that has ended, and of a clock that stands, nothing ticks.
     let ended = BoardSnapshot {
         clock: SnapshotClock::Ended,
-        now: NOW + 90 * 24 * HOUR_MS,
+        now: UtcMs::new(NOW + 90 * 24 * HOUR_MS),
         ..night()
     };
     let ended = text(&showing(ended, (80, 24)), 500_000);

@@ -9,7 +9,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
 use crate::model::text::safe_error;
-use crate::model::time::{End, MINUTE_MS};
+use crate::model::time::{End, Minute, UtcMs};
 use crate::query::history::{Backend, MailHistory};
 use crate::query::mark::HistoryMark;
 use crate::query::{QueryError, Window};
@@ -47,7 +47,7 @@ pub struct Asker<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The time on the clock, UTC milliseconds; it may stand still.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// Snapshots of the detection.
     pub kept: &'a Kept,
     /// The detection, as far as it has judged.
@@ -94,9 +94,9 @@ pub struct StoreAnswer<T> {
 }
 
 impl<T> StoreAnswer<T> {
-    /// When it was last known to be true, UTC milliseconds.
-    pub fn as_of_ms(&self) -> i64 {
-        self.as_of_ms.load(Ordering::Relaxed)
+    /// When it was last known to be true.
+    pub fn as_of_ms(&self) -> UtcMs {
+        UtcMs::new(self.as_of_ms.load(Ordering::Relaxed))
     }
 }
 
@@ -126,10 +126,10 @@ type Place = Arc<AsyncMutex<Option<KeptAnswer>>>;
 pub struct QuestionKey {
     /// The question with all its parameters.
     pub name: String,
-    /// First minute, since 1970.
-    pub from: i64,
+    /// First minute.
+    pub from: Minute,
     /// The minute after the last one.
-    pub to: i64,
+    pub to: Minute,
 }
 
 impl QuestionKey {
@@ -137,15 +137,15 @@ impl QuestionKey {
     pub fn of(name: String, window: Window) -> QuestionKey {
         QuestionKey {
             name,
-            from: window.since_ms.div_euclid(MINUTE_MS),
-            to: window.until_ms.div_euclid(MINUTE_MS).saturating_add(1),
+            from: window.since_ms.minute(),
+            to: window.until_ms.minute().saturating_add(1),
         }
     }
 
     /// A question about all that has happened up to a minute.
-    pub fn until(name: &str, until_ms: i64) -> QuestionKey {
+    pub fn until(name: &str, until_ms: UtcMs) -> QuestionKey {
         let window = Window {
-            since_ms: i64::MIN,
+            since_ms: UtcMs::MIN,
             until_ms,
         };
         QuestionKey::of(name.to_owned(), window)
@@ -157,7 +157,7 @@ pub struct Answers {
     setup: Setup,
     config: Config,
     /// Where the clock stands, if it does.
-    at_ms: Option<i64>,
+    at_ms: Option<UtcMs>,
     threads: Arc<Semaphore>,
     waiting: AtomicUsize,
     kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
@@ -167,7 +167,7 @@ pub struct Answers {
 
 impl Answers {
     /// Nothing is asked yet.
-    pub fn new(setup: &Setup, config: Config, at_ms: Option<i64>) -> Answers {
+    pub fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> Answers {
         let snapshots = kept_in_memory(&config);
         let judge = LiveJudge::new(options(&config, &Overrides::default()), snapshots.clone());
         Answers {
@@ -188,7 +188,7 @@ impl Answers {
     }
 
     /// The time on the clock, or where it stands.
-    pub fn now_ms(&self) -> i64 {
+    pub fn now_ms(&self) -> UtcMs {
         self.at_ms.unwrap_or_else(now_ms)
     }
 
@@ -284,7 +284,7 @@ impl Answers {
             && let Ok(answer) = Arc::clone(&kept.answer).downcast::<StoreAnswer<T>>()
         {
             kept.checked = Instant::now();
-            answer.as_of_ms.store(asked_ms, Ordering::Relaxed);
+            answer.as_of_ms.store(asked_ms.get(), Ordering::Relaxed);
             return Ok(answer);
         }
         // Before a row is read: what comes meanwhile makes the answer old.
@@ -304,7 +304,7 @@ impl Answers {
         let answer = Arc::new(StoreAnswer {
             value,
             lacks: lines(&setup.incomplete).unwrap_or_default(),
-            as_of_ms: AtomicI64::new(asked_ms),
+            as_of_ms: AtomicI64::new(asked_ms.get()),
         });
         *place = Some(KeptAnswer {
             answer: Arc::clone(&answer) as Arc<dyn Any + Send + Sync>,

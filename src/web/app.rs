@@ -10,6 +10,7 @@ use super::streams::Streams;
 use super::zone::PageZone;
 use crate::clock::now_ms;
 use crate::config::{BasePath, Config, ServeAuth, ServeConfig};
+use crate::model::time::UtcMs;
 use crate::setup::Setup;
 use anyhow::{Result, anyhow};
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ pub struct AppOptions {
     /// What this process commits, if it does.
     pub commits: Option<Arc<CommitMetrics>>,
     /// Where the clock stands, UTC milliseconds.
-    pub at_ms: Option<i64>,
+    pub at_ms: Option<UtcMs>,
     /// The path that pages begin with, instead of that of `url_base`.
     pub base_path: Option<BasePath>,
 }
@@ -62,7 +63,7 @@ pub struct App {
     /// What `/metrics` has counted.
     pub(super) counted: Mutex<MessageCounters>,
     /// When the process began, UTC milliseconds.
-    pub(super) started_ms: i64,
+    pub(super) started_ms: UtcMs,
     /// Turns true when the process ends.
     pub(super) stop: watch::Receiver<bool>,
 }

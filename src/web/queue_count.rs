@@ -2,6 +2,7 @@
 
 use super::answers::StoreAnswer;
 use crate::analysis::backlog::QueueBacklog;
+use crate::model::time::UtcMs;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ const SPARED_MIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct CountedQueues {
     /// The moment, UTC milliseconds.
-    pub at_ms: i64,
+    pub at_ms: UtcMs,
     /// None where more mails wait than are counted.
     pub backlog: Option<QueueBacklog>,
 }

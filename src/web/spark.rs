@@ -1,6 +1,7 @@
 //! A small graph beside a name: the last day, the range that was expected, and where an alarm began. Attributes alone, no
 //! `style`: colours come from the page's style sheet.
 
+use crate::model::time::UtcMs;
 use crate::query::Window;
 use crate::query::series::Series;
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ const HEIGHT: f64 = 28.0;
 const EDGE: f64 = 1.5;
 
 /// Draws a series; `onset_ms` is where its alarm began.
-pub(super) fn spark(series: &Series, window: Window, onset_ms: Option<i64>) -> String {
+pub(super) fn spark(series: &Series, window: Window, onset_ms: Option<UtcMs>) -> String {
     let expected = || series.expected.iter().flatten().flatten().map(|(_, high)| *high);
     let top = series
         .points
@@ -71,6 +72,7 @@ fn path(points: impl Iterator<Item = (f64, f64)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::UtcMs;
 
     #[test]
     fn a_gap_breaks_the_line_and_an_onset_within_the_day_is_drawn() {
@@ -80,17 +82,17 @@ mod tests {
             expected: Some(vec![Some((0.5, 1.5)), None, Some((0.5, 1.5)), None]),
         };
         let window = Window {
-            since_ms: 0,
-            until_ms: 400,
+            since_ms: UtcMs::EPOCH,
+            until_ms: UtcMs::new(400),
         };
-        let svg = spark(&series, window, Some(200));
+        let svg = spark(&series, window, Some(UtcMs::new(200)));
         assert_eq!(
             svg.matches('M').count(),
             4,
             "a band, an onset, and two parts of a line: {svg}"
         );
         assert!(svg.contains("M80.0 0V28") && !svg.contains("style="), "{svg}");
-        assert!(!spark(&series, window, Some(-1)).contains("onset"));
+        assert!(!spark(&series, window, Some(UtcMs::new(-1))).contains("onset"));
         assert!(spark(&Series::default(), window, None).ends_with("</svg>"));
     }
 }

@@ -6,6 +6,7 @@ use super::app::App;
 use super::failure::Failure;
 use super::queue_count::CountedQueues;
 use crate::analysis::backlog::{BacklogQuestion, backlog};
+use crate::model::time::UtcMs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const FIRST_COUNT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What waits at a moment, or now; none while it is being counted for the first time.
-pub(super) async fn waiting(app: &Arc<App>, at_ms: Option<i64>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
+pub(super) async fn waiting(app: &Arc<App>, at_ms: Option<UtcMs>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
     let job = match at_ms {
         None if !app.waiting.begin() => None,
         None => Some(tokio::spawn(count_now(Arc::clone(app)))),
@@ -53,7 +54,7 @@ async fn count_now(app: Arc<App>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
     found
 }
 
-async fn counted(answers: Arc<Answers>, at_ms: Option<i64>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
+async fn counted(answers: Arc<Answers>, at_ms: Option<UtcMs>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
     loop {
         let key = QuestionKey::until(&format!("backlog {at_ms:?}"), answers.now_ms());
         let asked = answers.ask(key, move |asker| {

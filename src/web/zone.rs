@@ -2,10 +2,10 @@
 
 use crate::config::parse_timezone;
 use crate::model::human;
-use crate::model::time::rfc3339;
+use crate::model::time::{SECOND_MS, UtcMs, rfc3339};
 use crate::query::Window;
+use jiff::Zoned;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 
 /// Names of zones are shorter.
 const NAME_MAX: usize = 64;
@@ -60,41 +60,41 @@ impl PageZone {
         &self.zone
     }
 
-    fn at(&self, ms: i64) -> Option<Zoned> {
-        let time = Timestamp::from_millisecond(ms).ok()?;
+    fn at(&self, at: UtcMs) -> Option<Zoned> {
+        let time = at.timestamp().ok()?;
         Some(time.to_zoned(self.zone.clone()))
     }
 
     /// `2018-06-06 21:05 CEST`.
-    pub fn clock(&self, ms: i64) -> String {
-        self.at(ms)
-            .map_or_else(|| rfc3339(ms), |time| time.strftime("%F %H:%M %Z").to_string())
+    pub fn clock(&self, at: UtcMs) -> String {
+        self.at(at)
+            .map_or_else(|| rfc3339(at), |time| time.strftime("%F %H:%M %Z").to_string())
     }
 
     /// `2018-06-06 21:05:31.120`, for tables that say of which zone they are.
-    pub fn exact(&self, ms: i64) -> String {
-        self.at(ms).map_or_else(
-            || rfc3339(ms),
-            |time| match ms % 1_000 {
-                0 => time.strftime("%F %H:%M:%S").to_string(),
-                _ => time.strftime("%F %H:%M:%S%.3f").to_string(),
+    pub fn exact(&self, at: UtcMs) -> String {
+        self.at(at).map_or_else(
+            || rfc3339(at),
+            |time| match at == at.floor_to(SECOND_MS) {
+                true => time.strftime("%F %H:%M:%S").to_string(),
+                false => time.strftime("%F %H:%M:%S%.3f").to_string(),
             },
         )
     }
 
     /// `21:05`, with the day where that is another one.
-    pub fn clock_near(&self, ms: i64, now_ms: i64) -> String {
-        match (self.at(ms), self.at(now_ms)) {
+    pub fn clock_near(&self, at: UtcMs, now_ms: UtcMs) -> String {
+        match (self.at(at), self.at(now_ms)) {
             (Some(time), Some(now)) if time.date() == now.date() => time.strftime("%H:%M").to_string(),
             (Some(time), Some(_)) => time.strftime("%F %H:%M").to_string(),
-            _ => human::ago(now_ms - ms),
+            _ => human::ago(now_ms - at),
         }
     }
 
     /// What the zone is ahead of UTC, milliseconds, if its clocks do not change in a window.
     pub fn steady_offset_ms(&self, window: Window) -> Option<i64> {
-        let since = Timestamp::from_millisecond(window.since_ms).ok()?;
-        let until = Timestamp::from_millisecond(window.until_ms).ok()?;
+        let since = window.since_ms.timestamp().ok()?;
+        let until = window.until_ms.timestamp().ok()?;
         let offset = self.zone.to_offset(since);
         let changes = self.zone.following(since).next();
         let is_steady = changes.is_none_or(|change| change.timestamp() >= until || change.offset() == offset);
@@ -129,9 +129,9 @@ impl GraphClock {
         }
     }
 
-    /// A moment at which a bucket begins, UTC milliseconds.
-    pub fn origin_ms(&self) -> i64 {
-        -self.offset_ms
+    /// A moment at which a bucket begins.
+    pub fn origin_ms(&self) -> UtcMs {
+        UtcMs::EPOCH - self.offset_ms
     }
 
     /// The zone.
@@ -166,16 +166,19 @@ mod tests {
     fn times_are_written_in_the_zone_and_name_it() {
         let berlin = PageZone::named("europe/berlin").unwrap();
         assert_eq!(berlin.name(), "Europe/Berlin");
-        assert_eq!(berlin.clock(AT), "2018-06-06 21:05 CEST");
-        assert_eq!(PageZone::default().clock(AT), "2018-06-06 19:05 UTC");
-        assert_eq!(berlin.clock_near(AT, AT + HOUR_MS), "21:05");
+        assert_eq!(berlin.clock(UtcMs::new(AT)), "2018-06-06 21:05 CEST");
+        assert_eq!(PageZone::default().clock(UtcMs::new(AT)), "2018-06-06 19:05 UTC");
+        assert_eq!(berlin.clock_near(UtcMs::new(AT), UtcMs::new(AT + HOUR_MS)), "21:05");
         assert_eq!(
-            berlin.clock_near(AT, AT + 3 * HOUR_MS),
+            berlin.clock_near(UtcMs::new(AT), UtcMs::new(AT + 3 * HOUR_MS)),
             "2018-06-06 21:05",
             "midnight is the zone's"
         );
-        assert_eq!(berlin.exact(AT + 120), "2018-06-06 21:05:00.120");
-        assert_eq!(PageZone::named("+05:30").unwrap().clock(AT), "2018-06-07 00:35 +05:30");
+        assert_eq!(berlin.exact(UtcMs::new(AT + 120)), "2018-06-06 21:05:00.120");
+        assert_eq!(
+            PageZone::named("+05:30").unwrap().clock(UtcMs::new(AT)),
+            "2018-06-07 00:35 +05:30"
+        );
         assert_eq!(PageZone::named(" utc ").unwrap(), PageZone::default());
         for bad in ["", "Berlin", "Europe/../etc/passwd", "<script>", &"x".repeat(99)] {
             assert!(PageZone::named(bad).is_err(), "{bad}");
@@ -184,22 +187,25 @@ mod tests {
 
     #[test]
     fn an_offset_is_steady_between_two_changes_of_the_clock() {
-        let window = |since_ms: i64, days: i64| Window {
+        let window = |since_ms: UtcMs, days: i64| Window {
             since_ms,
-            until_ms: since_ms + days * DAY_MS,
+            until_ms: UtcMs::new((since_ms + days * DAY_MS).get()),
         };
         let berlin = PageZone::named("Europe/Berlin").unwrap();
-        assert_eq!(berlin.steady_offset_ms(window(AT, 30)), Some(2 * HOUR_MS));
+        assert_eq!(berlin.steady_offset_ms(window(UtcMs::new(AT), 30)), Some(2 * HOUR_MS));
         // Clocks were put forward on 2018-03-25.
-        assert_eq!(berlin.steady_offset_ms(window(AT - 90 * DAY_MS, 90)), None);
-        assert_eq!(PageZone::default().steady_offset_ms(window(AT, 400)), Some(0));
-        let steady = GraphClock::of(&berlin, window(AT, 30));
+        assert_eq!(berlin.steady_offset_ms(window(UtcMs::new(AT - 90 * DAY_MS), 90)), None);
+        assert_eq!(
+            PageZone::default().steady_offset_ms(window(UtcMs::new(AT), 400)),
+            Some(0)
+        );
+        let steady = GraphClock::of(&berlin, window(UtcMs::new(AT), 30));
         assert_eq!(
             (steady.origin_ms(), steady.words(DAY_MS).as_str()),
-            (-2 * HOUR_MS, "Buckets of 24 h, in Europe/Berlin.")
+            (UtcMs::new(-2 * HOUR_MS), "Buckets of 24 h, in Europe/Berlin.")
         );
-        let changing = GraphClock::of(&berlin, window(AT - 90 * DAY_MS, 90));
-        assert_eq!((changing.origin_ms(), changing.zone().name()), (0, "UTC"));
+        let changing = GraphClock::of(&berlin, window(UtcMs::new(AT - 90 * DAY_MS), 90));
+        assert_eq!((changing.origin_ms(), changing.zone().name()), (UtcMs::EPOCH, "UTC"));
         assert!(changing.words(DAY_MS).contains("Europe/Berlin change"), "{changing:?}");
     }
 }

@@ -5,6 +5,7 @@ use mailpulse::analysis::fleet::fleet_after;
 use mailpulse::detect::alarm::Alarm;
 use mailpulse::detect::engine::{Engine, Options};
 use mailpulse::detect::fleet::Names;
+use mailpulse::model::time::UtcMs;
 use mailpulse::query::Window;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -94,8 +95,8 @@ impl Live {
 
     fn go_on(&mut self, place: &Place) {
         let window = Window {
-            since_ms: self.next * 60_000,
-            until_ms: i64::MAX,
+            since_ms: UtcMs::new(self.next * 60_000),
+            until_ms: UtcMs::MAX,
         };
         let fleet = fleet_after(&place.store(), window, self.names.clone()).unwrap();
         for minute in &fleet.minutes {
@@ -562,7 +563,7 @@ fn part_of_a_store_is_relabelled_and_the_names_end_and_begin_at_its_edges() {
     let changes = place.store().attribution().changes().unwrap();
     let edges: Vec<(i64, Vec<String>)> = changes
         .into_iter()
-        .map(|change| (change.minute % DAY, change.note.services.ended))
+        .map(|change| (change.minute.get() % DAY, change.note.services.ended))
         .collect();
     let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
     assert_eq!(edges[0], (59, names(["web", "wiki"])));

@@ -147,7 +147,10 @@ fn batches_never_cross_midnight_utc() {
     let log = place.write("mainlog", day("2018-06-05", 'A') + &day("2018-06-06", 'B'));
     assert_eq!(place.backfill(&[&log]).ends(0).totals().events, 120);
     let segments = place.store().segments().all().unwrap();
-    let days: Vec<(i64, u64)> = segments.iter().map(|segment| (segment.day, segment.rows)).collect();
+    let days: Vec<(i64, u64)> = segments
+        .iter()
+        .map(|segment| (segment.day.get(), segment.rows))
+        .collect();
     assert_eq!(days, [(17687, 60), (17688, 60)]);
     assert_eq!(place.verify(), 2);
 }

@@ -2,6 +2,7 @@
 
 use crate::query::OUTAGE;
 use crate::util::{KEEP, KEEP_ALONE, PROGRAM, Place, Run};
+use mailpulse::model::time::UtcMs;
 use mailpulse::simulate::{Fate, Outage2018, RESTARTED, STOPPED, Truth, outage_2018};
 use serde_json::Value;
 use std::process::Command;
@@ -324,7 +325,7 @@ fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_bl
     for minute in 0..50 {
         let beat = mailpulse::store::catalogue::Heartbeat { source, lag_ms: None };
         let now_ms = (STOPPED - 120 + 60 * minute) * 1_000;
-        mailpulse::store::commit::put_heartbeats(&store, &[beat], now_ms).unwrap();
+        mailpulse::store::commit::put_heartbeats(&store, &[beat], UtcMs::new(now_ms)).unwrap();
     }
     let silent = judged();
     assert!(

@@ -2,6 +2,7 @@
 
 use crate::query::OUTAGE;
 use crate::util::{Place, Run};
+use mailpulse::model::time::UtcMs;
 use mailpulse::query::Window;
 use mailpulse::query::rates::{By, RateQuestion, rates};
 use mailpulse::query::series::SeriesSet;
@@ -12,7 +13,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 fn window() -> [String; 4] {
     let (_, truth) = &*OUTAGE;
-    let time = |seconds: i64| mailpulse::model::time::rfc3339(seconds * 1000);
+    let time = |seconds: i64| mailpulse::model::time::rfc3339(UtcMs::new(seconds * 1000));
     [
         "--since".to_owned(),
         time(truth.stopped - 86_400),
@@ -96,11 +97,11 @@ fn the_terminal_gets_a_graph_too() {
 fn hourly(place: &Place, by: By, from_ms: i64, to_ms: i64) -> SeriesSet {
     let question = RateQuestion {
         window: Window {
-            since_ms: from_ms,
-            until_ms: to_ms,
+            since_ms: UtcMs::new(from_ms),
+            until_ms: UtcMs::new(to_ms),
         },
         step_ms: HOUR_MS,
-        origin_ms: 0,
+        origin_ms: UtcMs::EPOCH,
         by,
         kind: Some("accepted".to_owned()),
         destination: None,
@@ -138,7 +139,7 @@ fn a_missing_archive_is_a_gap_and_a_silent_relay_is_zero() {
     let start = 1_527_811_200_000; // 2018-06-01
     for by in [By::Service, By::Relay, By::Kind] {
         let set = hourly(&place, by, start, start + 5 * DAY_MS);
-        assert_eq!((set.series.len(), set.start_ms, set.step_ms), (1, start, HOUR_MS));
+        assert_eq!((set.series.len(), set.start_ms.get(), set.step_ms), (1, start, HOUR_MS));
         let points = &set.series[0].points;
         assert_eq!(points.len(), 120);
         for (hour, point) in points.iter().enumerate() {
@@ -263,7 +264,7 @@ fn a_picture_shows_the_marks_of_what_is_in_it() {
 #[test]
 fn a_service_that_sent_nothing_is_drawn_as_silent() {
     let (place, truth) = &*OUTAGE;
-    let time = |seconds: i64| mailpulse::model::time::rfc3339(seconds * 1000);
+    let time = |seconds: i64| mailpulse::model::time::rfc3339(UtcMs::new(seconds * 1000));
     let (since, until) = (time(truth.stopped + 600), time(truth.restarted - 600));
     let args = [
         "graph", "--plain", "--only", "gerrit", "--since", &since, "--until", &until,

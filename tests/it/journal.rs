@@ -3,6 +3,7 @@
 use crate::lab;
 use crate::logs::{lines, root, simulated, text};
 use crate::util::{Place, assert_same_answers, assert_same_rows};
+use mailpulse::model::time::UtcMs;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -170,7 +171,7 @@ fn what_was_vacuumed_away_is_told_and_the_rest_is_read_once() {
     whole.backfill_as("mx1", &[&path]).ends(0);
     assert_same_answers(&whole.sql(WITHOUT_IDENTITY), &place.sql(WITHOUT_IDENTITY));
     // No hole in what was covered: the journal goes on over its files.
-    assert_eq!(place.store().coverage().stretches(i64::MIN).unwrap().len(), 1);
+    assert_eq!(place.store().coverage().stretches(UtcMs::MIN).unwrap().len(), 1);
 }
 
 #[test]

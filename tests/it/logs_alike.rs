@@ -1,6 +1,7 @@
 //! Logs that begin alike, and one log under two names.
 
 use crate::util::{KEEP, Place, now_ms, stop};
+use mailpulse::model::time::UtcMs;
 use mailpulse::store::retention::{MachineTime, Retention, forget_old};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -67,7 +68,7 @@ fn a_log_that_was_forgotten_leaves_its_number() {
             let retention = Retention {
                 days: 90,
                 machine: MachineTime {
-                    wall_ms: now_ms(),
+                    wall_ms: UtcMs::new(now_ms()),
                     boot: 1,
                     uptime_ms: 0,
                 },

@@ -1,7 +1,7 @@
 //! Roll-ups answer as the rows do: for any window, after any correction, and in a store that has only some of them.
 
 use crate::util::{KEEP_ALONE, Place};
-use mailpulse::model::time::End;
+use mailpulse::model::time::{End, UtcMs};
 use mailpulse::query::named::{self, Value};
 use mailpulse::query::{self, SumsOf, Window};
 use mailpulse::simulate::{Outage2018, outage_2018};
@@ -74,7 +74,7 @@ impl Numbers {
 
 /// Windows whose ends are at a day, an hour, a minute, or anywhere; some are empty, some hold all.
 fn windows(store: &Store, numbers: &mut Numbers) -> Vec<Window> {
-    let (first, last) = query::history::MailHistory::span(store, i64::MAX)
+    let (first, last) = query::history::MailHistory::span(store, UtcMs::MAX)
         .unwrap()
         .expect("events");
     let mut windows = vec![Window {
@@ -83,7 +83,7 @@ fn windows(store: &Store, numbers: &mut Numbers) -> Vec<Window> {
     }];
     let mut moment = |grain: i64| {
         let at = first - HOUR + numbers.below(last - first + 2 * HOUR);
-        at.div_euclid(grain) * grain
+        at.get().div_euclid(grain) * grain
     };
     for (since, until) in [
         (DAY, DAY),
@@ -99,8 +99,8 @@ fn windows(store: &Store, numbers: &mut Numbers) -> Vec<Window> {
     ] {
         let (a, b) = (moment(since), moment(until));
         windows.push(Window {
-            since_ms: a.min(b),
-            until_ms: a.max(b) + until,
+            since_ms: UtcMs::new(a.min(b)),
+            until_ms: UtcMs::new(a.max(b) + until),
         });
     }
     windows
@@ -109,23 +109,27 @@ fn windows(store: &Store, numbers: &mut Numbers) -> Vec<Window> {
 /// Every named query that adds up, and the other questions that do, with windows in them.
 fn questions(window: Window) -> Vec<(String, SumsOf)> {
     let mut questions = Vec::new();
-    for (query, at) in named::all().into_iter().zip(window.since_ms.unsigned_abs()..) {
+    for (query, at) in named::all().into_iter().zip(window.since_ms.get().unsigned_abs()..) {
         let bucket = ["7m", "1h", "6h", "1d", "90m"][(at % 5) as usize];
         let given = [("since", "2018-06-01"), ("bucket", bucket), ("limit", "100000")];
         let has = |name: &str| query.params.iter().any(|param| param.name == name);
         let given = given.into_iter().filter(|(name, _)| has(name));
         let given: Vec<_> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut values = query.values(&given, End::clock(0)).unwrap();
+        let mut values = query.values(&given, End::clock(UtcMs::EPOCH)).unwrap();
         for (name, value) in &mut values {
             match *name {
-                "since" => *value = Value::Int(window.since_ms),
-                "until" => *value = Value::Int(window.until_ms),
+                "since" => *value = Value::Int(window.since_ms.get()),
+                "until" => *value = Value::Int(window.until_ms.get()),
                 _ => {}
             }
         }
         questions.extend(query.sums(&values).map(|sums| (query.bind(&values), sums)));
     }
-    let cut = format!("ts_ms >= {} AND ts_ms < {}", window.since_ms, window.until_ms);
+    let cut = format!(
+        "ts_ms >= {} AND ts_ms < {}",
+        window.since_ms.get(),
+        window.until_ms.get()
+    );
     let newest = format!(
         "SELECT service, kind, SUM(messages) AS m, SUM(recipients) AS r, SUM(attempts) AS a, SUM(bytes) AS b, MAX(ts_ms) AS newest \
          FROM rates WHERE {cut} GROUP BY service, kind ORDER BY service, kind"

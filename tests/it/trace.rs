@@ -1,6 +1,7 @@
 //! One mail over all hosts, found by whatever a user has of it.
 
 use crate::util::{KEEP, Place};
+use mailpulse::model::time::UtcMs;
 use mailpulse::store::columnar::reclassify;
 use mailpulse::store::commit::put_in_place;
 use mailpulse::store::segments::SegmentPart;
@@ -253,9 +254,9 @@ fn reasons_are_made_anew_where_the_words_are_kept() {
     );
     // As a table of earlier times had it.
     let store = place.store();
-    for segment in store.segments().between(i64::MIN, i64::MAX).unwrap() {
+    for segment in store.segments().between(UtcMs::MIN, UtcMs::MAX).unwrap() {
         let judged = store.segments().read_part(&segment, SegmentPart::Events, |path| {
-            reclassify(path, i64::MIN..i64::MAX, &|_| Some("content"))
+            reclassify(path, UtcMs::MIN..UtcMs::MAX, &|_| Some("content"))
         });
         if let Some(encoded) = judged.unwrap().and_then(|judged| judged.segment) {
             put_in_place(&store, &segment, &encoded, |_| Ok(())).unwrap();

@@ -6,6 +6,7 @@ use crate::webhook::{hook, posted};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mailpulse::analysis::fleet::{fleet, fleet_after};
 use mailpulse::detect::fleet::{NONE, Names};
+use mailpulse::model::time::Minute;
 use mailpulse::query::Window;
 use mailpulse::simulate::{Outage2018, RESTARTED, outage_2018};
 use serde_json::Value;
@@ -353,15 +354,15 @@ fn history_in_two_parts_says_the_same_as_the_whole() {
     let half = (last - first) / 2 + first;
     let part = |since, until, names| {
         let window = Window {
-            since_ms: since * 60_000,
-            until_ms: until * 60_000,
+            since_ms: Minute::new(since).start(),
+            until_ms: Minute::new(until).start(),
         };
         fleet_after(&store, window, names).unwrap()
     };
     let a = part(first, half, Names::default());
     let b = part(half, last, a.names.clone());
     assert!(b.names.services.starts_with(&a.names.services) && b.names.hosts.starts_with(&a.names.hosts));
-    let told = |names: &Names, minutes: &[mailpulse::detect::fleet::Minute]| -> Vec<String> {
+    let told = |names: &Names, minutes: &[mailpulse::detect::fleet::FleetMinute]| -> Vec<String> {
         let flows = minutes
             .iter()
             .flat_map(|minute| minute.flows.iter().map(move |flow| (minute.at, flow)));

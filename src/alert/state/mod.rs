@@ -5,6 +5,7 @@ use super::delivery::{Backlog, DeliveryRound};
 use super::target::AlertTarget;
 use super::{About, AlertChannel, Notice, Results, Undelivered};
 use crate::files;
+use crate::model::time::DAY_S;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -14,8 +15,6 @@ use std::{fs, io};
 const QUEUE_MAX: usize = 1_000;
 /// What fires is sent again after so many seconds, to channels that want it.
 const AGAIN_S: i64 = 60;
-
-const DAY_S: i64 = 86_400;
 
 /// The state's file in the store's folder.
 pub const FILE: &str = "alerts.json";

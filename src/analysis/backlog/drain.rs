@@ -1,6 +1,6 @@
 //! How fast a backlog drains, and when it will be gone. Pure: a backlog by minute in, a forecast out.
 
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 
 /// A backlog that is within this share of its peak has not begun to drain.
 const PEAK: f64 = 0.98;
@@ -18,11 +18,11 @@ pub struct Drain {
     /// Recipients by which the backlog shrinks, a minute.
     pub per_minute: f64,
     /// When nothing is left at that rate, UTC milliseconds.
-    pub gone_ms: i64,
+    pub gone_ms: UtcMs,
 }
 
 /// The forecast of a backlog, in recipients at the end of each minute, the newest last; none if it does not shrink.
-pub fn forecast(backlog: &[i64], at_ms: i64) -> Option<Drain> {
+pub fn forecast(backlog: &[i64], at_ms: UtcMs) -> Option<Drain> {
     let (&now, before) = backlog.split_last()?;
     if now <= 0 {
         return None;
@@ -66,24 +66,24 @@ fn line_through(backlog: &[i64]) -> (f64, f64) {
 /// A backlog by minute, made of stays: each counts from its arrival to its end.
 #[derive(Debug, Clone)]
 pub struct Minutes {
-    /// Start of the first minute, UTC milliseconds.
-    start_ms: i64,
+    /// The first minute.
+    first: Minute,
     changes: Vec<i64>,
 }
 
 impl Minutes {
     /// So many minutes up to `at_ms`, without a backlog.
-    pub fn until(at_ms: i64, minutes: usize) -> Self {
-        let end = at_ms.div_euclid(MINUTE_MS) + 1;
+    pub fn until(at_ms: UtcMs, minutes: usize) -> Self {
+        let end = at_ms.minute() + 1;
         Minutes {
-            start_ms: (end - minutes as i64) * MINUTE_MS,
+            first: end - minutes as i64,
             changes: vec![0; minutes],
         }
     }
 
     /// Adds recipients that came at a time and left at another; those that have not left are still there.
-    pub fn add(&mut self, recipients: i64, came_ms: i64, left_ms: Option<i64>) {
-        let minute = |ms: i64| usize::try_from((ms - self.start_ms).div_euclid(MINUTE_MS)).unwrap_or(0);
+    pub fn add(&mut self, recipients: i64, came_ms: UtcMs, left_ms: Option<UtcMs>) {
+        let minute = |at: UtcMs| usize::try_from(at.minute() - self.first).unwrap_or(0);
         let (came, left) = (minute(came_ms), left_ms.map(minute));
         if left == Some(came) {
             return;
@@ -125,8 +125,8 @@ mod tests {
         let flat = (0..before).map(|at| if at < 600 { 0 } else { 4000 + (at as i64 * 7919) % 60 });
         let drain = (1..=length / 2).map(|at| (4030.0 * left(at as f64 / length as f64)) as i64);
         let backlog: Vec<i64> = flat.chain(drain).collect();
-        let found = forecast(&backlog, 0).expect("it drains");
-        found.gone_ms as f64 / MINUTE_MS as f64 / (length as f64 / 2.0)
+        let found = forecast(&backlog, UtcMs::EPOCH).expect("it drains");
+        found.gone_ms.get() as f64 / MINUTE_MS as f64 / (length as f64 / 2.0)
     }
 
     #[test]
@@ -151,22 +151,22 @@ mod tests {
         let yesterday = (0..300).map(|at| 9000 - 30 * at);
         let now = (0..600).map(|at| 2 * at);
         let grows: Vec<i64> = yesterday.chain(std::iter::repeat_n(0, 400)).chain(now).collect();
-        assert_eq!(forecast(&grows, 0), None);
-        assert_eq!(forecast(&[0; 60], 0), None);
-        assert_eq!(forecast(&[], 0), None);
-        assert_eq!(forecast(&[500; 60], 0), None);
+        assert_eq!(forecast(&grows, UtcMs::EPOCH), None);
+        assert_eq!(forecast(&[0; 60], UtcMs::EPOCH), None);
+        assert_eq!(forecast(&[], UtcMs::EPOCH), None);
+        assert_eq!(forecast(&[500; 60], UtcMs::EPOCH), None);
         // Two minutes are no rate.
-        assert_eq!(forecast(&[500, 500, 400, 300], 0), None);
+        assert_eq!(forecast(&[500, 500, 400, 300], UtcMs::EPOCH), None);
     }
 
     #[test]
     fn stays_add_up_to_a_backlog_by_minute() {
         let at_ms = 9 * MINUTE_MS + 30_000;
-        let mut minutes = Minutes::until(at_ms, 5);
-        minutes.add(3, 0, None);
-        minutes.add(2, 6 * MINUTE_MS, Some(8 * MINUTE_MS));
-        minutes.add(7, 7 * MINUTE_MS, Some(7 * MINUTE_MS + 20_000));
-        minutes.add(1, 0, Some(5 * MINUTE_MS));
+        let mut minutes = Minutes::until(UtcMs::new(at_ms), 5);
+        minutes.add(3, UtcMs::EPOCH, None);
+        minutes.add(2, UtcMs::new(6 * MINUTE_MS), Some(UtcMs::new(8 * MINUTE_MS)));
+        minutes.add(7, UtcMs::new(7 * MINUTE_MS), Some(UtcMs::new(7 * MINUTE_MS + 20_000)));
+        minutes.add(1, UtcMs::EPOCH, Some(UtcMs::new(5 * MINUTE_MS)));
         assert_eq!(minutes.backlog(), [3, 5, 5, 3, 3]);
     }
 }

@@ -10,7 +10,7 @@ pub use drain::Drain;
 pub use stay::WaitState;
 
 use crate::model::queue_id::exim_time_ms;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::normalise::provider::{OTHER, in_rates};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
@@ -65,9 +65,9 @@ impl QueueBy {
 #[derive(Debug, Clone, Copy)]
 pub struct BacklogQuestion {
     /// The moment, UTC milliseconds.
-    pub at_ms: i64,
+    pub at_ms: UtcMs,
     /// From when on its course is asked, too.
-    pub since_ms: Option<i64>,
+    pub since_ms: Option<UtcMs>,
     /// By what it is told apart.
     pub by: QueueBy,
     /// More mails that wait at once are an error.
@@ -76,7 +76,7 @@ pub struct BacklogQuestion {
 
 impl BacklogQuestion {
     /// What waits at a moment (UTC milliseconds), by service and relay.
-    pub fn at(at_ms: i64, mails_max: usize) -> Self {
+    pub fn at(at_ms: UtcMs, mails_max: usize) -> Self {
         BacklogQuestion {
             at_ms,
             since_ms: None,
@@ -87,9 +87,9 @@ impl BacklogQuestion {
 
     /// Minutes of which the course is followed.
     fn minutes(&self) -> usize {
-        let asked = self.since_ms.map_or(0, |since| {
-            self.at_ms.div_euclid(MINUTE_MS) - since.div_euclid(MINUTE_MS) + 1
-        });
+        let asked = self
+            .since_ms
+            .map_or(0, |since| self.at_ms.minute() - since.minute() + 1);
         usize::try_from(asked.min(BEFORE_MS / MINUTE_MS))
             .unwrap_or(0)
             .max(MINUTES)
@@ -104,11 +104,11 @@ pub struct Waiting {
     /// Their recipients that have not got it.
     pub recipients: u64,
     /// Arrival of the oldest of them, UTC milliseconds.
-    pub oldest_ms: Option<i64>,
+    pub oldest_ms: Option<UtcMs>,
     /// The oldest came before the store begins: it is older than that.
     pub is_older: bool,
     /// When one of them is expected to be tried next, UTC milliseconds.
-    pub next_try_ms: Option<i64>,
+    pub next_try_ms: Option<UtcMs>,
     /// Mails that Exim set aside.
     pub frozen: u64,
     /// Mails in Postfix' hold queue.
@@ -161,7 +161,7 @@ pub fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<Que
 struct Stays {
     all: HashMap<(String, String), QueueStay>,
     /// The first row of them, UTC milliseconds.
-    first_ms: Option<i64>,
+    first_ms: Option<UtcMs>,
 }
 
 /// Rows of a day by mail: the last one that left it in the queue, and the one that ended its stay.
@@ -178,7 +178,7 @@ const UNFINISHED: &str = "SELECT host, queue_id, first, last, done, arrivals, en
 
 /// Mails that may not have left their queue.
 fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Result<Stays, QueryError> {
-    let mut stays: HashMap<(String, String), i64> = HashMap::new();
+    let mut stays: HashMap<(String, String), UtcMs> = HashMap::new();
     for day in days(window) {
         let table = store.select(UNFINISHED, day)?;
         for row in 0..table.rows() {
@@ -191,7 +191,7 @@ fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Resu
                 stays.remove(&mail);
                 continue;
             }
-            stays.entry(mail).or_insert(first.unwrap_or(day.since_ms));
+            stays.entry(mail).or_insert(first.map_or(day.since_ms, UtcMs::new));
         }
         if stays.len() > mails_max {
             return Err(QueryError::Question(format!(
@@ -208,11 +208,11 @@ fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Resu
 
 /// A window as days, as segments are.
 fn days(window: Window) -> impl Iterator<Item = Window> {
-    let first = window.since_ms.div_euclid(DAY_MS);
-    let last = (window.until_ms - 1).div_euclid(DAY_MS);
-    (first..=last).map(move |day| Window {
-        since_ms: window.since_ms.max(day * DAY_MS),
-        until_ms: window.until_ms.min((day + 1) * DAY_MS),
+    let first = window.since_ms.day();
+    let last = (window.until_ms - 1).day();
+    first.up_to(last + 1).map(move |day| Window {
+        since_ms: window.since_ms.max(day.start()),
+        until_ms: window.until_ms.min((day + 1).start()),
     })
 }
 
@@ -294,12 +294,12 @@ fn lines_of(
     Ok((lines, names))
 }
 
-/// Until when each host's log was read, UTC milliseconds.
-fn read_until(store: &dyn MailHistory, window: Window) -> Result<HashMap<String, i64>, QueryError> {
-    let mut read: HashMap<String, i64> = HashMap::new();
+/// Until when each host's log was read.
+fn read_until(store: &dyn MailHistory, window: Window) -> Result<HashMap<String, UtcMs>, QueryError> {
+    let mut read: HashMap<String, UtcMs> = HashMap::new();
     for covered in store.coverage(window.since_ms)? {
         if covered.from_ms < window.until_ms {
-            let last = read.entry(covered.host).or_insert(i64::MIN);
+            let last = read.entry(covered.host).or_insert(UtcMs::MIN);
             *last = (*last).max(covered.to_ms.min(window.until_ms));
         }
     }
@@ -322,7 +322,7 @@ impl Counted {
         }
     }
 
-    fn add(&mut self, (relay, id): (&String, &String), stay: &QueueStay, read_ms: i64, names: &StayNames) {
+    fn add(&mut self, (relay, id): (&String, &String), stay: &QueueStay, read_ms: UtcMs, names: &StayNames) {
         let Some(mut waits) = stay.waits(read_ms) else {
             return;
         };
@@ -388,7 +388,8 @@ impl Counted {
                 let [Some(minute), Some(waited), Some(left)] = [3, 4, 5].map(|column| table.number(column, row)) else {
                     continue;
                 };
-                self.minutes_of(&group).add(left, minute - waited, Some(minute));
+                self.minutes_of(&group)
+                    .add(left, UtcMs::new(minute - waited), Some(UtcMs::new(minute)));
             }
         }
         Ok(())
@@ -424,9 +425,9 @@ const LEFT: &str = "SELECT service, host, provider, minute, waited, SUM(n) AS re
 struct WaitingMail {
     waits: WaitState,
     recipients: u32,
-    came_ms: i64,
+    came_ms: UtcMs,
     is_known: bool,
-    next_try_ms: Option<i64>,
+    next_try_ms: Option<UtcMs>,
 }
 
 impl Waiting {

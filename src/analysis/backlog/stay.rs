@@ -1,6 +1,6 @@
 //! One mail in one queue, row by row: which of its copies wait. Pure.
 
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, UtcMs};
 use std::collections::HashMap;
 
 /// What the rows of a queue are called, in the order in which they come.
@@ -26,7 +26,7 @@ pub(super) const OF_NO_NAME: u32 = 1;
 /// A row of a mail, with numbers for its texts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StayLine {
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Where it stands in its log: the order of lines of one second.
     pub offset: i64,
     /// Place in [`KINDS`].
@@ -45,7 +45,7 @@ struct RecipientCopy {
     state: CopyState,
     service: u32,
     provider: u32,
-    last_ms: i64,
+    last_ms: UtcMs,
     /// Time between its last two attempts.
     gap_ms: Option<i64>,
 }
@@ -74,8 +74,8 @@ pub enum WaitState {
 #[derive(Debug, Clone, Default)]
 pub(super) struct QueueStay {
     /// First row.
-    first_ms: i64,
-    last_ms: i64,
+    first_ms: UtcMs,
+    last_ms: UtcMs,
     /// Its arrival was read.
     has_arrived: bool,
     service: u32,
@@ -185,7 +185,7 @@ impl QueueStay {
     }
 
     /// In what way it waits, where its host's log was read up to `read_ms`; none if it does not.
-    pub(super) fn waits(&self, read_ms: i64) -> Option<WaitState> {
+    pub(super) fn waits(&self, read_ms: UtcMs) -> Option<WaitState> {
         let has_copies = self.of_state(CopyState::Waits).next().is_some();
         if !self.is_open || !(self.has_arrived || self.is_frozen || has_copies) {
             return None;
@@ -215,13 +215,13 @@ impl QueueStay {
         by_service
     }
 
-    /// When it came, UTC milliseconds, and whether that is known: of what came before the store begins, the first row.
-    pub(super) fn came(&self) -> (i64, bool) {
+    /// When it came, and whether that is known: of what came before the store begins, the first row.
+    pub(super) fn came(&self) -> (UtcMs, bool) {
         (self.first_ms, self.has_arrived)
     }
 
     /// The next attempt after `at_ms`, as far as two attempts tell.
-    pub(super) fn next_try_ms(&self, at_ms: i64) -> Option<i64> {
+    pub(super) fn next_try_ms(&self, at_ms: UtcMs) -> Option<UtcMs> {
         let next = |copy: &RecipientCopy| Some(copy.last_ms + copy.gap_ms?);
         self.of_state(CopyState::Waits)
             .filter_map(next)
@@ -239,7 +239,7 @@ mod tests {
         let mut stay = QueueStay::default();
         for (ts_ms, kind, recipients, recipient) in lines {
             stay.take(&StayLine {
-                ts_ms: *ts_ms,
+                ts_ms: UtcMs::new(*ts_ms),
                 offset: 0,
                 kind: KINDS.iter().position(|known| known == kind).unwrap() as u8,
                 service: 1,
@@ -253,7 +253,7 @@ mod tests {
 
     fn told(lines: &[(i64, &str, u32, u64)]) -> Option<(WaitState, u32)> {
         let stay = after(lines);
-        Some((stay.waits(50_000)?, stay.waiting().values().sum()))
+        Some((stay.waits(UtcMs::new(50_000))?, stay.waiting().values().sum()))
     }
 
     #[test]
@@ -310,23 +310,29 @@ mod tests {
     #[test]
     fn a_mail_that_its_log_forgets_is_quiet() {
         let stay = after(&[(0, "accepted", 1, 0), (10, "deferred", 1, 7)]);
-        assert_eq!(stay.waits(QUIET_MS), Some(WaitState::ForRetry));
-        assert_eq!(stay.waits(QUIET_MS + 11), Some(WaitState::Quiet));
+        assert_eq!(stay.waits(UtcMs::new(QUIET_MS)), Some(WaitState::ForRetry));
+        assert_eq!(stay.waits(UtcMs::new(QUIET_MS + 11)), Some(WaitState::Quiet));
         let frozen = after(&[(0, "accepted", 1, 0), (10, "frozen", 0, 0)]);
-        assert_eq!(frozen.waits(9 * QUIET_MS), Some(WaitState::Frozen));
+        assert_eq!(frozen.waits(UtcMs::new(9 * QUIET_MS)), Some(WaitState::Frozen));
     }
 
     #[test]
     fn two_attempts_tell_the_next() {
         let mut lines = vec![(0, "accepted", 1, 0), (1000, "deferred", 1, 7)];
-        assert_eq!(after(&lines).next_try_ms(2000), None);
+        assert_eq!(after(&lines).next_try_ms(UtcMs::new(2000)), None);
         lines.push((901_000, "deferred", 0, 7));
-        assert_eq!(after(&lines).next_try_ms(902_000), Some(1_801_000));
+        assert_eq!(
+            after(&lines).next_try_ms(UtcMs::new(902_000)),
+            Some(UtcMs::new(1_801_000))
+        );
         // Overdue is unknown.
-        assert_eq!(after(&lines).next_try_ms(1_801_000), None);
+        assert_eq!(after(&lines).next_try_ms(UtcMs::new(1_801_000)), None);
         // Two hosts of one attempt.
         lines.push((901_200, "deferred", 0, 7));
-        assert_eq!(after(&lines).next_try_ms(902_000), Some(1_801_200));
-        assert_eq!(after(&lines).came(), (0, true));
+        assert_eq!(
+            after(&lines).next_try_ms(UtcMs::new(902_000)),
+            Some(UtcMs::new(1_801_200))
+        );
+        assert_eq!(after(&lines).came(), (UtcMs::EPOCH, true));
     }
 }

@@ -3,7 +3,7 @@
 use crate::analysis::alarms::{find, notice_id};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::query::Window;
 use anyhow::{Result, anyhow};
 
@@ -22,7 +22,7 @@ pub(super) fn of_alarm(groups: &Groups, id: &str, names: &Names, end: i64) -> Re
     })?;
     let until = alarm.ended.unwrap_or(end);
     Ok(Window {
-        since_ms: alarm.onset * MINUTE_MS,
-        until_ms: until.max(alarm.onset + 1) * MINUTE_MS,
+        since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
+        until_ms: UtcMs::new(until.max(alarm.onset + 1) * MINUTE_MS),
     })
 }

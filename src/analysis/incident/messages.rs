@@ -2,7 +2,7 @@
 
 use super::Incident;
 use super::report::escaped;
-use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
 use crate::store::columnar::{LookupKey, Table, Values};
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostMessage {
     /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Host whose log says so.
     pub host: String,
     /// Queue ID; of what was never handed in, the application's own ID.
@@ -56,8 +56,8 @@ pub fn lost_messages(
 ) -> Result<LostMessages, QueryError> {
     let (from, until) = incident.judged.span;
     let window = Window {
-        since_ms: from * MINUTE_MS,
-        until_ms: until * MINUTE_MS,
+        since_ms: UtcMs::new(from * MINUTE_MS),
+        until_ms: UtcMs::new(until * MINUTE_MS),
     };
     // A failure that is followed by a success is not looked for beyond what is shown: one more tells that there are others.
     let text = format!(
@@ -111,7 +111,7 @@ fn rows(table: &Table) -> Vec<LostMessage> {
             _ => String::new(),
         };
         LostMessage {
-            ts_ms: text().parse().unwrap_or_default(),
+            ts_ms: text().parse().map(UtcMs::new).unwrap_or_default(),
             host: text(),
             queue_id: text(),
             service: text(),
@@ -154,7 +154,7 @@ pub fn table(all: &[LostMessage]) -> Table {
     let text =
         |cell: fn(&LostMessage) -> &String| Values::Text(all.iter().map(|one| Some(cell(one).clone())).collect());
     Table::of([
-        ("ts", Values::Int(all.iter().map(|one| Some(one.ts_ms)).collect())),
+        ("ts", Values::Int(all.iter().map(|one| Some(one.ts_ms.get())).collect())),
         ("host", text(|one| &one.host)),
         ("queue_id", text(|one| &one.queue_id)),
         ("service", text(|one| &one.service)),

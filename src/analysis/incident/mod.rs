@@ -20,7 +20,7 @@ use crate::detect::impact::{Assessment, ServiceImpact, watched};
 use crate::detect::impact_question::{ImpactQuestion, Masked};
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::planned::Planned;
 use crate::query::Window;
 use crate::query::history::MailHistory;
@@ -81,11 +81,11 @@ pub enum Asked {
 
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
 /// later; where the window ends with it, with the recovery.
-pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Asked, now_ms: i64) -> Result<Incident> {
+pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Asked, now_ms: UtcMs) -> Result<Incident> {
     let rhythms = options.rhythms.clone();
     let (known_ms, until_ms) = match &asked {
         Asked::Window(window) => (window.until_ms, window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS)),
-        Asked::Alarm(_) => (i64::MAX, i64::MAX),
+        Asked::Alarm(_) => (UtcMs::MAX, UtcMs::MAX),
     };
     let mut history = Replay::begin(store, kept, options, (known_ms, until_ms), now_ms)?;
     let (first, end) = minutes_until(store, until_ms, now_ms)?;
@@ -129,7 +129,7 @@ struct KnownAtEnd {
 /// The alarms as they were known at a window's end, and the minute after the last of the history's that counts, of which `end` is
 /// the end: if the window ends with the trouble, the recovery is looked at as well.
 fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd> {
-    let (from, until) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
+    let (from, until) = (window.since_ms.minute(), ceiling(window.until_ms));
     let mut at_until = None;
     while let Some(minutes) = history.next_part()? {
         for minute in &minutes {
@@ -143,8 +143,8 @@ fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd
     let engine = history.engine;
     let (mut groups, complete) = at_until.unwrap_or_else(|| (engine.groups.clone(), Completeness::of(&engine)));
     groups.learn_ends(&engine.groups, until + MEANT);
-    let about = about_mail(&groups, from, until);
-    let over = match cause_of(&about, from, until) {
+    let about = about_mail(&groups, from.get(), until);
+    let over = match cause_of(&about, from.get(), until) {
         Some(cause) => Some(cause.silent_to),
         None => about
             .iter()
@@ -179,7 +179,7 @@ fn cause_of(alarms: &[&Alarm], from: i64, to: i64) -> Option<Cause> {
 
 /// Judges all services in a window of a history that was replayed.
 pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms, window: Window) -> Result<Judged> {
-    let (from, to) = (window.since_ms.div_euclid(MINUTE_MS), ceiling(window.until_ms));
+    let (from, to) = (window.since_ms.minute().get(), ceiling(window.until_ms));
     let overlaps = |alarm: &&Alarm| alarm.overlaps(from, to);
     let alarms: Vec<Alarm> = groups.told().filter(overlaps).cloned().collect();
     let cause = cause_of(&about_mail(groups, from, to), from, to);
@@ -192,12 +192,12 @@ pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms,
     let PastWays { routes, tells, copies } = past.ways(from)?;
     let known = past.span.1.min(to + watched(from, to)).max(to) * MINUTE_MS;
     let silent = Window {
-        since_ms: from * MINUTE_MS,
-        until_ms: to * MINUTE_MS,
+        since_ms: UtcMs::new(from * MINUTE_MS),
+        until_ms: UtcMs::new(to * MINUTE_MS),
     };
-    let queued = queued(past.store, silent, known, &past.names)?;
+    let queued = queued(past.store, silent, UtcMs::new(known), &past.names)?;
     let so_far = Window {
-        until_ms: known,
+        until_ms: UtcMs::new(known),
         ..silent
     };
     let question = ImpactQuestion {
@@ -303,8 +303,8 @@ fn named<'a>(alarms: impl Iterator<Item = &'a Alarm>) -> Vec<Id> {
     about.collect()
 }
 
-fn ceiling(ms: i64) -> i64 {
-    ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS)
+fn ceiling(at: UtcMs) -> i64 {
+    at.saturating_add(MINUTE_MS - 1).minute().get()
 }
 
 impl std::ops::Deref for Incident {

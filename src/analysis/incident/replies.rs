@@ -3,7 +3,7 @@
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +108,8 @@ pub fn reply_until_found(
         return Ok(None);
     }
     let window = Window {
-        since_ms: alarm.onset * MINUTE_MS,
-        until_ms: alarm.detected * MINUTE_MS,
+        since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
+        until_ms: UtcMs::new(alarm.detected * MINUTE_MS),
     };
     let replies = replies(store, names, std::slice::from_ref(alarm), &[], window)?;
     Ok(replies.of(alarm.scope, alarm.state).cloned())

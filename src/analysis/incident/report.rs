@@ -7,8 +7,8 @@ use crate::analysis::planned_work::{self, held, held_json, held_words, marks_jso
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::impact::{Impact, ServiceImpact};
 use crate::model::human;
-use crate::model::time::MINUTE_MS;
 use crate::model::time::rfc3339;
+use crate::model::time::{MINUTE_MS, Minute};
 use mailpulse_parsers::harmless::safe_text;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -262,8 +262,8 @@ pub fn summary(incident: &Incident) -> String {
     };
     let mut said = match &incident.cause {
         Some(cause) => {
-            let known = incident.window.until_ms.div_euclid(MINUTE_MS).min(incident.end);
-            let to = cause.silent_to.unwrap_or(known);
+            let known = incident.window.until_ms.minute().min(Minute::new(incident.end));
+            let to = cause.silent_to.unwrap_or(known.get());
             let lasted = human::duration((to - cause.silent_from) * MINUTE_MS);
             let relay = escaped(names.host(cause.relay));
             let from = minute(cause.silent_from);

@@ -4,6 +4,7 @@ use super::snapshot::{Snapshot, Standing, header};
 use super::subject::KeptSubject;
 use crate::detect::engine::Options;
 use crate::files;
+use crate::model::time::Minute;
 use crate::query::QueryError;
 use crate::query::history::MailHistory;
 use anyhow::{Context as _, Result};
@@ -122,8 +123,8 @@ impl Kept {
                     continue;
                 }
             };
-            if let Some(changed) = store.first_change(&mark, since.min(entry.at), entry.at)? {
-                tracing::debug!("{}: rows changed since minute {changed}", entry.name());
+            if let Some(changed) = store.first_change(&mark, Minute::new(since.min(entry.at)), Minute::new(entry.at))? {
+                tracing::debug!("{}: rows changed since minute {}", entry.name(), changed.get());
                 continue;
             }
             match Snapshot::of_bytes(&bytes, &subject, options) {

@@ -1,7 +1,7 @@
 //! A history for tests whose rows arrive when a test says: those of a host's minute at any later minute.
 
-use crate::detect::fleet::{Fleet, Flow, FlowKind, Id, LogMinute, Minute, NONE, Names};
-use crate::model::time::MINUTE_MS;
+use crate::detect::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, LogMinute, NONE, Names};
+use crate::model::time::{CivilDay, DAY_MIN, MINUTE_MS, Minute, UtcMs};
 use crate::query::history::{MailHistory, SourceSummary};
 use crate::query::mark::{Digests, HistoryMark};
 use crate::query::named::{NamedQuery, Value};
@@ -79,10 +79,18 @@ impl Fake {
     }
 
     fn digests(&self, from: i64, to: i64) -> Digests {
-        let fine = Digests::fine_from(to).saturating_mul(1440).clamp(from, to);
+        let fine = Digests::fine_from(Minute::new(to)).first_minute().get().clamp(from, to);
         Digests {
-            minutes: self.digest(fine, to, 1),
-            days: self.digest(from, fine, 1440),
+            minutes: self
+                .digest(fine, to, 1)
+                .into_iter()
+                .map(|(at, sum)| (Minute::new(at), sum))
+                .collect(),
+            days: self
+                .digest(from, fine, DAY_MIN)
+                .into_iter()
+                .map(|(at, sum)| (CivilDay::new(at), sum))
+                .collect(),
         }
     }
 
@@ -93,8 +101,8 @@ impl Fake {
 
 fn minutes(window: Window) -> (i64, i64) {
     (
-        window.since_ms.div_euclid(MINUTE_MS),
-        window.until_ms.saturating_add(MINUTE_MS - 1).div_euclid(MINUTE_MS),
+        window.since_ms.minute().get(),
+        window.until_ms.saturating_add(MINUTE_MS - 1).minute().get(),
     )
 }
 
@@ -107,15 +115,15 @@ impl MailHistory for Fake {
         let (from, to) = minutes(window);
         Ok(match self.digests {
             true => HistoryMark::Digests(self.digests(from, to)),
-            false => HistoryMark::Commits(vec![(i64::MIN, self.now.get())]),
+            false => HistoryMark::Commits(vec![(Minute::MIN, self.now.get())]),
         })
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: i64, to: i64) -> Result<Option<i64>, QueryError> {
+    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         let known = match mark {
             HistoryMark::Commits(known) if !self.digests => known,
             HistoryMark::Digests(known) => {
-                return Ok(known.first_difference(&self.digests(from, to), from, to));
+                return Ok(known.first_difference(&self.digests(from.get(), to.get()), from, to));
             }
             HistoryMark::Commits(_) => return Ok(Some(from)),
         };
@@ -124,21 +132,21 @@ impl MailHistory for Fake {
             let number = known
                 .iter()
                 .rev()
-                .find(|(begin, _)| *begin <= at)
+                .find(|(begin, _)| *begin <= Minute::new(at))
                 .map(|(_, number)| *number);
             number.is_some_and(|number| (self.arrival)(at, host) > number)
         };
         // Each host says something of every minute.
-        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
+        let minutes = self.fleet.between(from.get(), to.get().min(self.now.get() + 1)).iter();
         let mut all = minutes.flat_map(|minute| [0, 1].map(|host| (minute.at, host)));
         let late = all.find(|(at, host)| self.has_come(*at, *host) && came(*at, *host));
-        Ok(late.map(|(at, _)| at))
+        Ok(late.map(|(at, _)| at).map(Minute::new))
     }
 
-    fn newest(&self, window: Window) -> Result<Option<i64>, QueryError> {
+    fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {
         let (from, to) = minutes(window);
         let newest = self.flows_of(from, to).map(|(at, _)| at * MINUTE_MS).max();
-        Ok(newest.filter(|ms| *ms < window.until_ms))
+        Ok(newest.filter(|ms| *ms < window.until_ms.get()).map(UtcMs::new))
     }
 
     fn bytes(&self) -> Result<Option<u64>, QueryError> {
@@ -149,34 +157,32 @@ impl MailHistory for Fake {
         self.hosts()
     }
 
-    fn span(&self, until_ms: i64) -> Result<Option<(i64, i64)>, QueryError> {
-        let until = until_ms.div_euclid(MINUTE_MS).saturating_add(1);
+    fn span(&self, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, QueryError> {
+        let until = until_ms.minute().saturating_add(1).get();
         let first = self.flows_of(i64::MIN, until).next().map(|(at, _)| at * MINUTE_MS);
         let last = (0..1440).find_map(|back| {
             let at = until.min(self.now.get() + 1) - back;
             self.flows_of(at - 1, at).next().map(|(at, _)| at * MINUTE_MS)
         });
-        Ok(first.zip(last))
+        Ok(first.map(UtcMs::new).zip(last.map(UtcMs::new)))
     }
 
-    fn line_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        let (from, to) = (
-            since_ms.div_euclid(MINUTE_MS),
-            until_ms.div_euclid(MINUTE_MS).saturating_add(1),
-        );
+    fn line_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
+        let (from, to) = (since_ms.minute().get(), until_ms.minute().saturating_add(1).get());
         let lines = self.logs_of(from, to).filter(|(_, log)| log.lines > 0);
-        Ok(lines.map(|(at, _)| at * MINUTE_MS).max())
+        Ok(lines.map(|(at, _)| at * MINUTE_MS).max().map(UtcMs::new))
     }
 
-    fn heartbeat_ms(&self, since_ms: i64, until_ms: i64) -> Result<Option<i64>, QueryError> {
-        let (from, to) = (
-            since_ms.div_euclid(MINUTE_MS),
-            until_ms.div_euclid(MINUTE_MS).saturating_add(1),
-        );
-        Ok(self.logs_of(from, to).map(|(at, _)| at * MINUTE_MS).max())
+    fn heartbeat_ms(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Option<UtcMs>, QueryError> {
+        let (from, to) = (since_ms.minute().get(), until_ms.minute().saturating_add(1).get());
+        Ok(self
+            .logs_of(from, to)
+            .map(|(at, _)| at * MINUTE_MS)
+            .max()
+            .map(UtcMs::new))
     }
 
-    fn horizon_ms(&self) -> Result<Option<i64>, QueryError> {
+    fn horizon_ms(&self) -> Result<Option<UtcMs>, QueryError> {
         Ok(None)
     }
 
@@ -187,7 +193,7 @@ impl MailHistory for Fake {
     fn source_minutes(&self, window: Window) -> Result<Vec<SourceMinute>, QueryError> {
         let (from, to) = minutes(window);
         let minute = |(at, log): (i64, LogMinute)| SourceMinute {
-            ts_ms: at * MINUTE_MS,
+            ts_ms: UtcMs::new(at * MINUTE_MS),
             host: Fake::name(&self.fleet.names.hosts, log.host),
             kind: "exim".to_owned(),
             counts: Counts {
@@ -201,12 +207,12 @@ impl MailHistory for Fake {
         Ok(self.logs_of(from, to).map(minute).collect())
     }
 
-    fn coverage(&self, since_ms: i64) -> Result<Vec<Covered>, QueryError> {
-        let from = since_ms.div_euclid(MINUTE_MS);
+    fn coverage(&self, since_ms: UtcMs) -> Result<Vec<Covered>, QueryError> {
+        let from = since_ms.minute().get();
         let minute = |(at, log): (i64, LogMinute)| Covered {
             host: Fake::name(&self.fleet.names.hosts, log.host),
-            from_ms: at * MINUTE_MS,
-            to_ms: at * MINUTE_MS + MINUTE_MS - 1,
+            from_ms: UtcMs::new(at * MINUTE_MS),
+            to_ms: UtcMs::new(at * MINUTE_MS + MINUTE_MS - 1),
         };
         Ok(self.logs_of(from, i64::MAX).map(minute).collect())
     }
@@ -380,11 +386,11 @@ pub fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
             unparsed: 0,
         };
         let logs = vec![log(ONE), log(TWO)];
-        minutes.push(Minute {
+        minutes.push(FleetMinute {
             at,
             flows,
             logs,
-            ..Minute::default()
+            ..FleetMinute::default()
         });
     }
     Fleet { names, minutes }

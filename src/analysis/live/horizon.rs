@@ -1,6 +1,6 @@
 //! Up to when a history can be judged: a minute is over when every source that is alive has come past it.
 
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::Result;
@@ -13,10 +13,10 @@ const ALIVE_MS: i64 = 10 * MINUTE_MS;
 /// The slowest source is waited for so long at most: a host that does not come would keep all others from being judged.
 const BEHIND_MS: i64 = 3 * MINUTE_MS;
 
-/// The moment up to which all has come, UTC milliseconds; `next` is the first minute that was not judged. None where nothing
+/// The moment up to which all has come; `next` is the first minute that was not judged. None where nothing
 /// is new.
-pub(super) fn until(store: &dyn MailHistory, next: Option<i64>, now: i64) -> Result<Option<i64>> {
-    let since_ms = next.map_or(i64::MIN, |next| next * MINUTE_MS);
+pub(super) fn until(store: &dyn MailHistory, next: Option<i64>, now: UtcMs) -> Result<Option<UtcMs>> {
+    let since_ms = next.map_or(UtcMs::MIN, |next| Minute::new(next).start());
     let newest = match next {
         // Nothing but events says that there is a history.
         None => match store.span(now)? {
@@ -40,18 +40,18 @@ pub(super) fn until(store: &dyn MailHistory, next: Option<i64>, now: i64) -> Res
 }
 
 /// How far the source has come that is the furthest behind, of those that a tail follows.
-fn slowest(store: &dyn MailHistory, fastest: i64, now: i64) -> Result<Option<i64>> {
+fn slowest(store: &dyn MailHistory, fastest: UtcMs, now: UtcMs) -> Result<Option<UtcMs>> {
     let recent = Window {
         since_ms: fastest - ALIVE_MS,
         until_ms: now.saturating_add(1),
     };
-    let mut sources: HashMap<(String, String), (bool, i64)> = HashMap::new();
+    let mut sources: HashMap<(String, String), (bool, UtcMs)> = HashMap::new();
     for minute in store.source_minutes(recent)? {
         let is_beat = minute.heartbeats > 0;
         if !is_beat && minute.counts.lines == 0 {
             continue;
         }
-        let source = sources.entry((minute.host, minute.kind)).or_insert((false, i64::MIN));
+        let source = sources.entry((minute.host, minute.kind)).or_insert((false, UtcMs::MIN));
         *source = (source.0 || is_beat, source.1.max(minute.ts_ms));
     }
     let alive = sources.into_values().filter(|(beats, _)| *beats);

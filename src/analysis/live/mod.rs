@@ -15,7 +15,7 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::rejudged::FormerAlarms;
-use crate::model::time::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::query::mark::HistoryMark;
@@ -57,7 +57,7 @@ pub struct Live {
     /// What the history was like when it was read.
     mark: HistoryMark,
     /// When it was last looked for rows that came late, UTC milliseconds, by [`LOOKS`].
-    looked_ms: [i64; LOOKS.len()],
+    looked_ms: [UtcMs; LOOKS.len()],
     /// Where snapshots are.
     kept: Option<Kept>,
     /// Whether they are written here, or only by another process.
@@ -77,7 +77,7 @@ impl Live {
             next: None,
             subject: None,
             mark: HistoryMark::Commits(Vec::new()),
-            looked_ms: [i64::MIN; LOOKS.len()],
+            looked_ms: [UtcMs::MIN; LOOKS.len()],
             kept: None,
             writes: false,
             put: None,
@@ -109,11 +109,11 @@ impl Live {
     }
 
     /// Judges what is new; whether anything was.
-    pub fn step(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<bool> {
+    pub fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<bool> {
         let now = self.present(store, now_ms)?;
         if self
             .next
-            .is_some_and(|next| next * MINUTE_MS > now.saturating_add(AHEAD_MS))
+            .is_some_and(|next| Minute::new(next).start() > now.saturating_add(AHEAD_MS))
         {
             tracing::warn!("the clock was set back by over a day: what was judged in between is judged anew");
             self.begin_anew();
@@ -132,7 +132,7 @@ impl Live {
             self.looked_ms = [now_ms; LOOKS.len()];
         }
         let late = self.late(store, now_ms)?;
-        let until = horizon::until(store, self.next, now)?.map(|until| until.div_euclid(MINUTE_MS));
+        let until = horizon::until(store, self.next, now)?.map(|until| until.minute().get());
         let until = until.max(self.next);
         let Some(until) = until.filter(|until| late.is_some() || self.next.is_none_or(|next| next < *until)) else {
             return Ok(false);
@@ -145,19 +145,19 @@ impl Live {
 
     /// What is the present. Nothing is judged before it has happened: neither by a row with a wrong date nor by a clock that is
     /// ahead.
-    fn present(&self, store: &dyn MailHistory, now_ms: i64) -> Result<i64> {
-        let now = now_ms.max(store.horizon_ms()?.unwrap_or(i64::MIN));
+    fn present(&self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<UtcMs> {
+        let now = now_ms.max(store.horizon_ms()?.unwrap_or(UtcMs::MIN));
         // Where some minute was judged, not all that is stored is in the future.
         Ok(match self.next {
-            Some(next) if next * MINUTE_MS <= now.saturating_add(AHEAD_MS) => now,
+            Some(next) if Minute::new(next).start() <= now.saturating_add(AHEAD_MS) => now,
             _ => present(store, now_ms)?,
         })
     }
 
     /// Goes on from the newest snapshot.
-    fn wake(&mut self, store: &dyn MailHistory, now: i64) -> Result<()> {
+    fn wake(&mut self, store: &dyn MailHistory, now: UtcMs) -> Result<()> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let until = now.saturating_add(AHEAD_MS).div_euclid(MINUTE_MS);
+        let until = now.saturating_add(AHEAD_MS).minute().get();
         let found = kept.newest(store, &self.options, (i64::MIN, until))?;
         if let Some(snapshot) = found {
             self.go_on_from(snapshot);
@@ -175,19 +175,22 @@ impl Live {
     }
 
     /// Rows that came late, as far as it is time to look for them.
-    fn late(&mut self, store: &dyn MailHistory, now_ms: i64) -> Result<Option<Late>> {
+    fn late(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<Option<Late>> {
         let Some(next) = self.next else { return Ok(None) };
         let mut since = None;
         for ((every_ms, reach), looked) in LOOKS.iter().zip(&mut self.looked_ms) {
             // A clock that was set back has not looked yet.
-            if *looked > now_ms || now_ms.saturating_sub(*looked) >= *every_ms {
+            if *looked > now_ms || now_ms.since(*looked) >= *every_ms {
                 *looked = now_ms;
                 since = Some(next.saturating_sub(*reach));
             }
         }
         let Some(since) = since else { return Ok(None) };
-        let first = store.first_change(&self.mark, since, next)?;
-        Ok(first.map(|first| Late { first, since }))
+        let first = store.first_change(&self.mark, Minute::new(since), Minute::new(next))?;
+        Ok(first.map(|first| Late {
+            first: first.get(),
+            since,
+        }))
     }
 
     /// Goes back to before the rows that came late, and judges again.
@@ -228,8 +231,8 @@ impl Live {
     /// Judges up to a minute; whether there was any.
     fn judge(&mut self, store: &dyn MailHistory, until: i64, writes: bool) -> Result<bool> {
         let window = Window {
-            since_ms: self.next.map_or(i64::MIN, |next| next * MINUTE_MS),
-            until_ms: until * MINUTE_MS,
+            since_ms: self.next.map_or(UtcMs::MIN, |next| UtcMs::new(next * MINUTE_MS)),
+            until_ms: UtcMs::new(until * MINUTE_MS),
         };
         // Before a row is read: what comes meanwhile is late.
         let fresh = store.mark(window)?;
@@ -242,7 +245,7 @@ impl Live {
         if self.next.is_none() {
             self.first = from;
         }
-        self.read_again(store, window.since_ms.div_euclid(MINUTE_MS), fresh)?;
+        self.read_again(store, window.since_ms.minute().get(), fresh)?;
         let mut is_any = false;
         while let Some(minutes) = timeline.next_part()? {
             self.known = timeline.known();
@@ -277,11 +280,15 @@ impl Live {
     fn read_again(&mut self, store: &dyn MailHistory, from: i64, fresh: HistoryMark) -> Result<()> {
         // Where nothing waits, all of it is. To ask that of a server takes a look at all its rows.
         let is_cheap = matches!(self.mark, HistoryMark::Commits(_));
-        if is_cheap && store.first_change(&self.mark, i64::MIN, from)?.is_none() {
+        if is_cheap
+            && store
+                .first_change(&self.mark, Minute::MIN, Minute::new(from))?
+                .is_none()
+        {
             self.mark = fresh;
             return Ok(());
         }
-        self.mark.read_from(from, fresh);
+        self.mark.read_from(Minute::new(from), fresh);
         Ok(())
     }
 
@@ -322,7 +329,7 @@ impl Live {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: i64) -> Result<Option<i64>> {
+pub fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: UtcMs) -> Result<Option<UtcMs>> {
     if minutes == 0 {
         return Ok(None);
     }
@@ -343,8 +350,8 @@ pub fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: i64) -> Resul
         return Ok(None);
     };
     let newest = newest
-        .max(store.line_ms(i64::MIN, present)?.unwrap_or(newest))
-        .max(store.heartbeat_ms(i64::MIN, present)?.unwrap_or(newest));
+        .max(store.line_ms(UtcMs::MIN, present)?.unwrap_or(newest))
+        .max(store.heartbeat_ms(UtcMs::MIN, present)?.unwrap_or(newest));
     let is_silent = now_ms - newest >= i64::from(minutes) * MINUTE_MS;
     Ok(is_silent.then_some(newest))
 }

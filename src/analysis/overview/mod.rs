@@ -21,7 +21,7 @@ use crate::detect::engine::Options;
 use crate::detect::impact::ServiceImpact;
 use crate::model::direction::DirectionView;
 use crate::model::human;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::Result;
@@ -51,7 +51,7 @@ pub struct Overview {
     /// Logs, and whether they can be relied on; none where the clock stands still, because they are known as of today.
     pub sources: Vec<SourceStatus>,
     /// Where time ends, UTC milliseconds.
-    pub end_ms: i64,
+    pub end_ms: UtcMs,
 }
 
 /// What a verdict is made of, in whichever zone it names times.
@@ -107,9 +107,9 @@ pub struct OverviewQuestion<'a> {
     /// Names that have a row also without any mail: those of the configuration.
     pub configured: [BTreeSet<String>; 3],
     /// Where time ends, UTC milliseconds.
-    pub end_ms: i64,
+    pub end_ms: UtcMs,
     /// The time on the clock, UTC milliseconds; it may stand still.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// Whether `watch` runs on this store.
     pub watched: WatchSeen,
     /// Whether pictures of the day have the range that was expected.
@@ -123,8 +123,8 @@ pub enum WatchSeen {
     NotAsked,
     /// None has judged this store.
     Never,
-    /// When it judged last, UTC milliseconds.
-    Last(i64),
+    /// When it judged last.
+    Last(UtcMs),
 }
 
 /// The overview.
@@ -200,8 +200,8 @@ fn trouble(judgement: &DetectionState, firing: &[&Alarm]) -> Option<Window> {
     let since = about_mail.map(since).min()?;
     let until = judgement.until?;
     Some(Window {
-        since_ms: since * MINUTE_MS,
-        until_ms: until.max(since + 1) * MINUTE_MS,
+        since_ms: UtcMs::new(since * MINUTE_MS),
+        until_ms: UtcMs::new(until.max(since + 1) * MINUTE_MS),
     })
 }
 
@@ -216,7 +216,7 @@ fn impacts(incident: &Incident) -> impl Iterator<Item = (String, (u64, f64))> {
 }
 
 /// Why no alarm does not mean that all is well.
-fn doubts(sources: &[SourceStatus], watched: WatchSeen, now_ms: i64) -> Vec<String> {
+fn doubts(sources: &[SourceStatus], watched: WatchSeen, now_ms: UtcMs) -> Vec<String> {
     let unreadable = sources.iter().filter(|row| row.state == SourceVerdict::Unreadable);
     let mut doubts: Vec<String> = unreadable
         .map(|row| {

@@ -10,7 +10,7 @@ use crate::analysis::sources::{SourceStatus, SourceVerdict};
 use crate::analysis::verdict::{MailStanding, MailVerdict};
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::Names;
-use crate::model::time::{DAY_MS, MINUTE_MS, SECOND_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, SECOND_MS, UtcMs};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
@@ -80,7 +80,7 @@ pub enum SnapshotClock {
 impl SnapshotClock {
     /// Of an overview that ends at a time, at another on the clock.
     #[must_use]
-    pub fn of(end_ms: i64, now_ms: i64, is_standing: bool) -> SnapshotClock {
+    pub fn of(end_ms: UtcMs, now_ms: UtcMs, is_standing: bool) -> SnapshotClock {
         match is_standing {
             true => SnapshotClock::Stopped,
             // Where time ends is the clock, or over a day before it; an answer that is kept is minutes old.
@@ -95,13 +95,13 @@ impl SnapshotClock {
 pub struct BoardSnapshot {
     /// Where time ends.
     #[serde(with = "time")]
-    pub as_of: i64,
+    pub as_of: UtcMs,
     /// The minute up to which was judged.
     #[serde(with = "maybe_time")]
-    pub judged_until: Option<i64>,
+    pub judged_until: Option<UtcMs>,
     /// When this was computed, by the clock of whoever did.
     #[serde(with = "time")]
-    pub now: i64,
+    pub now: UtcMs,
     /// How that clock runs.
     pub clock: SnapshotClock,
     /// How the mail stands.
@@ -149,7 +149,7 @@ pub struct SnapshotVerdict {
     pub relay: Option<String>,
     /// Since when.
     #[serde(with = "maybe_time")]
-    pub since: Option<i64>,
+    pub since: Option<UtcMs>,
     /// What is missing.
     pub missing: SnapshotMissing,
 }
@@ -188,10 +188,10 @@ pub struct SnapshotAlarm {
     pub provisional: bool,
     /// Since when.
     #[serde(with = "time")]
-    pub onset: i64,
+    pub onset: UtcMs,
     /// When it was noticed.
     #[serde(with = "time")]
-    pub detected: i64,
+    pub detected: UtcMs,
     /// Services that it names.
     pub members: Vec<String>,
     /// Why.
@@ -213,10 +213,10 @@ pub struct SnapshotRow {
     pub alarm: Option<String>,
     /// Since when it fires.
     #[serde(with = "maybe_time")]
-    pub onset: Option<i64>,
+    pub onset: Option<UtcMs>,
     /// The minute of its last mail; none where it is over 30 days ago.
     #[serde(with = "maybe_time")]
-    pub last: Option<i64>,
+    pub last: Option<UtcMs>,
     /// Messages of the last hour.
     pub hour: f64,
     /// What was expected of it.
@@ -292,12 +292,12 @@ pub struct SnapshotQueue {
     pub recipients: u64,
     /// Arrival of the oldest.
     #[serde(with = "maybe_time")]
-    pub oldest: Option<i64>,
+    pub oldest: Option<UtcMs>,
     /// It came before the store begins.
     pub oldest_is_older: bool,
     /// When one is tried next.
     #[serde(with = "maybe_time")]
-    pub next_try: Option<i64>,
+    pub next_try: Option<UtcMs>,
     /// Mails that Exim set aside.
     pub frozen: u64,
     /// Mails in Postfix' hold queue.
@@ -306,7 +306,7 @@ pub struct SnapshotQueue {
     pub drain_per_minute: Option<f64>,
     /// When nothing is left at that rate.
     #[serde(with = "maybe_time")]
-    pub gone_at: Option<i64>,
+    pub gone_at: Option<UtcMs>,
 }
 
 /// A log.
@@ -322,7 +322,7 @@ pub struct SnapshotSource {
     pub class: StateClass,
     /// Its newest line.
     #[serde(with = "maybe_time")]
-    pub last: Option<i64>,
+    pub last: Option<UtcMs>,
     /// How old its last line was when it was read.
     pub lag_s: Option<i64>,
     /// Lines that did not parse.
@@ -332,7 +332,7 @@ pub struct SnapshotSource {
 impl BoardSnapshot {
     /// An overview with its backlog, computed at a time on the clock.
     #[must_use]
-    pub fn of(overview: &Overview, backlog: &QueueBacklog, (now, clock): (i64, SnapshotClock)) -> BoardSnapshot {
+    pub fn of(overview: &Overview, backlog: &QueueBacklog, (now, clock): (UtcMs, SnapshotClock)) -> BoardSnapshot {
         let names = &overview.judgement.names;
         let firing = overview.judgement.firing();
         let rows = |rows: &[BoardRow], is_service: bool| {
@@ -352,7 +352,11 @@ impl BoardSnapshot {
         queues.sort_by_key(|queue| Reverse(queue.messages));
         BoardSnapshot {
             as_of: overview.end_ms,
-            judged_until: overview.judgement.until.map(|minute| minute * MINUTE_MS),
+            judged_until: overview
+                .judgement
+                .until
+                .map(|minute| minute * MINUTE_MS)
+                .map(UtcMs::new),
             now,
             clock,
             verdict: SnapshotVerdict::of(&overview.verdict),
@@ -382,7 +386,7 @@ impl SnapshotVerdict {
             alarm: verdict.alarm.clone(),
             affected: verdict.affected.clone(),
             relay: verdict.relay.clone(),
-            since: verdict.since.map(|minute| minute * MINUTE_MS),
+            since: verdict.since.map(|minute| minute * MINUTE_MS).map(UtcMs::new),
             missing: SnapshotMissing {
                 all: missing.all,
                 lost: missing.lost,
@@ -406,8 +410,8 @@ impl SnapshotAlarm {
             state: alarm.state.as_str().to_owned(),
             class: StateClass::of_alarm(alarm.state, alarm.provisional),
             provisional: alarm.provisional,
-            onset: alarm.onset * MINUTE_MS,
-            detected: alarm.detected * MINUTE_MS,
+            onset: UtcMs::new(alarm.onset * MINUTE_MS),
+            detected: UtcMs::new(alarm.detected * MINUTE_MS),
             members: alarm.members.iter().map(|one| member(one.service)).collect(),
             evidence: alarm.evidence.clone(),
         }
@@ -424,7 +428,7 @@ impl SnapshotRow {
             class: StateClass::of_row(&row.state),
             provisional: matches!(row.state, RowState::Provisional(_)),
             alarm: row.alarm.as_ref().map(|(id, _)| id.clone()),
-            onset: row.alarm.as_ref().map(|(_, onset)| onset * MINUTE_MS),
+            onset: row.alarm.as_ref().map(|(_, onset)| onset * MINUTE_MS).map(UtcMs::new),
             last: row.last_ms,
             hour: row.hour.round(),
             expected_low: row.usual.map(|(low, _)| rounded(low)),
@@ -500,39 +504,39 @@ impl SnapshotSource {
     }
 }
 
-/// UTC milliseconds as RFC 3339.
+/// Times as RFC 3339.
 mod time {
-    use crate::model::time::rfc3339;
+    use crate::model::time::{UtcMs, rfc3339};
     use jiff::Timestamp;
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub fn serialize<S: Serializer>(ms: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&rfc3339(*ms))
+    pub fn serialize<S: Serializer>(at: &UtcMs, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&rfc3339(*at))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcMs, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).map_err(D::Error::custom)
     }
 
-    pub fn parse(text: &str) -> Result<i64, String> {
+    pub fn parse(text: &str) -> Result<UtcMs, String> {
         let time: Timestamp = text.parse().map_err(|why: jiff::Error| why.to_string())?;
-        Ok(time.as_millisecond())
+        Ok(UtcMs::from(time))
     }
 }
 
 /// The same, or `null`.
 mod maybe_time {
-    use crate::model::time::rfc3339;
+    use crate::model::time::{UtcMs, rfc3339};
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    pub fn serialize<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
-        ms.map(rfc3339).serialize(serializer)
+    pub fn serialize<S: Serializer>(at: &Option<UtcMs>, serializer: S) -> Result<S::Ok, S::Error> {
+        at.map(rfc3339).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcMs>, D::Error> {
         let text: Option<String> = Option::deserialize(deserializer)?;
         text.map(|text| super::time::parse(&text))
             .transpose()

@@ -3,7 +3,7 @@
 use super::rows::{ROWS_MAX, select};
 use super::story::TraceEvent;
 use crate::model::queue_id::exim_time_ms;
-use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
 use crate::store::columnar::LookupKey;
@@ -29,13 +29,13 @@ type StayId = (String, String);
 pub(super) fn follow(
     store: &dyn MailHistory,
     found: &BTreeSet<TraceEvent>,
-    last_ms: i64,
+    last_ms: UtcMs,
 ) -> Result<BTreeSet<TraceEvent>, QueryError> {
     let mut rows = found.clone();
     let (mut stays, mut keys) = (BTreeSet::<StayId>::new(), BTreeSet::<i64>::new());
     for _ in 0..HOPS_MAX {
         let room = STAYS_MAX.saturating_sub(stays.len());
-        let mut news: BTreeMap<StayId, (i64, i64)> = BTreeMap::new();
+        let mut news: BTreeMap<StayId, (UtcMs, UtcMs)> = BTreeMap::new();
         for row in rows.iter().rev().filter(|row| !row.queue_id.is_empty()) {
             let id = stay_of(row);
             if stays.contains(&id) || (news.len() >= room && !news.contains_key(&id)) {
@@ -46,7 +46,7 @@ pub(super) fn follow(
         }
         stays.extend(news.keys().cloned());
         rows_of(store, news, last_ms, &mut rows)?;
-        let new_keys: BTreeMap<i64, i64> = rows
+        let new_keys: BTreeMap<i64, UtcMs> = rows
             .iter()
             .filter_map(|row| Some((row.message_key?, row.ts_ms)))
             .filter(|(key, _)| !keys.contains(key))
@@ -65,7 +65,7 @@ pub(super) fn follow(
 /// What belongs to times that lie close, and the span of these.
 struct Near<T> {
     all: Vec<T>,
-    span: (i64, i64),
+    span: (UtcMs, UtcMs),
 }
 
 impl<T> Near<T> {
@@ -78,8 +78,8 @@ impl<T> Near<T> {
 }
 
 /// What lies close in time together: mails of one address may be months apart.
-fn together<T>(all: impl Iterator<Item = (T, (i64, i64))>) -> Vec<Near<T>> {
-    let mut all: Vec<(T, (i64, i64))> = all.collect();
+fn together<T>(all: impl Iterator<Item = (T, (UtcMs, UtcMs))>) -> Vec<Near<T>> {
+    let mut all: Vec<(T, (UtcMs, UtcMs))> = all.collect();
     all.sort_by_key(|(_, span)| *span);
     let mut groups: Vec<Near<T>> = Vec::new();
     for (one, span) in all {
@@ -109,8 +109,8 @@ fn hops(store: &dyn MailHistory, near: &Near<i64>) -> Result<Vec<TraceEvent>, Qu
 /// more and more of the time that it may have been there.
 fn rows_of(
     store: &dyn MailHistory,
-    mut open: BTreeMap<StayId, (i64, i64)>,
-    last_ms: i64,
+    mut open: BTreeMap<StayId, (UtcMs, UtcMs)>,
+    last_ms: UtcMs,
     rows: &mut BTreeSet<TraceEvent>,
 ) -> Result<(), QueryError> {
     // Nothing was read yet.
@@ -118,7 +118,7 @@ fn rows_of(
     for (before_ms, after_ms) in SPANS_MS {
         let is_first = read == (0, 0);
         // An ID that holds its time says when it came.
-        let since = |(id, span): (StayId, (i64, i64))| match exim_time_ms(id.1.as_bytes()) {
+        let since = |(id, span): (StayId, (UtcMs, UtcMs))| match exim_time_ms(id.1.as_bytes()) {
             Some(arrived_ms) => ((id, true), (arrived_ms.min(span.0), span.1)),
             None => ((id, false), span),
         };

@@ -16,6 +16,7 @@ pub use written::{mail_json, mail_json_without_addresses};
 
 use self::follow::{STAYS_MAX, follow};
 use self::search::Search;
+use crate::model::time::UtcMs;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 
@@ -26,8 +27,8 @@ pub struct Trace {
     pub mails: Vec<TracedMail>,
     /// Whether there are more, which are older.
     pub is_cut: bool,
-    /// From when to when the store has events, within the window, UTC milliseconds; none without any.
-    pub searched: Option<(i64, i64)>,
+    /// From when to when the store has events, within the window; none without any.
+    pub searched: Option<(UtcMs, UtcMs)>,
 }
 
 /// Follows the newest `mails_max` mails that a question means and that have a row in `window`. It reads from the newest rows on, and

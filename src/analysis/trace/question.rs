@@ -1,6 +1,7 @@
 //! What a mail is looked up by.
 
 use crate::model::queue_id::exim_time_ms;
+use crate::model::time::UtcMs;
 use crate::normalise::redact::{LocalParts, Redactor, is_pseudonym, message_key};
 use crate::query::quoted;
 use crate::store::columnar::LookupKey;
@@ -17,7 +18,7 @@ pub struct TraceQuestion {
     /// A queue ID.
     pub queue_id: Option<String>,
     /// When a mail of this queue ID arrived, UTC milliseconds, where an ID holds it.
-    pub arrived_ms: Option<i64>,
+    pub arrived_ms: Option<UtcMs>,
     /// The key of a Message-ID.
     pub message_key: Option<u64>,
     /// An address as it is stored: local part and domain.
@@ -120,7 +121,7 @@ mod tests {
         // 2018-06-06 18:55:00 UTC, by Exim's own arithmetic.
         let id = of("1fQdSG-0001Ab-Cd");
         assert_eq!(id.conditions(), [("queue_id = '1fQdSG-0001Ab-Cd'".to_owned(), vec![])]);
-        assert_eq!(id.arrived_ms.map(|ms| ms / 86_400_000), Some(17_688));
+        assert_eq!(id.arrived_ms.map(|at| at.day().get()), Some(17_688));
         assert_eq!(of("4XyZ1234").arrived_ms, None);
         let both = of("<It's@Example.org>");
         assert_eq!(both.address, Some(("It's".to_owned(), "example.org".to_owned())));

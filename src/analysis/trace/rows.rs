@@ -1,6 +1,7 @@
 //! Rows of `events` as a trace reads them.
 
 use super::story::TraceEvent;
+use crate::model::time::UtcMs;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::columnar::{LookupKey, Table, Values};
@@ -39,7 +40,7 @@ fn event(table: &Table, row: usize) -> TraceEvent {
     };
     let number = |text: String| text.parse::<i64>().ok();
     TraceEvent {
-        ts_ms: number(text()).unwrap_or_default(),
+        ts_ms: UtcMs::new(number(text()).unwrap_or_default()),
         log_offset: number(text()).unwrap_or_default(),
         host: text(),
         source: text(),

@@ -4,7 +4,7 @@
 use super::question::TraceQuestion;
 use super::rows::{ROWS_MAX, select};
 use super::story::TraceEvent;
-use crate::model::time::{HOUR_MS, MINUTE_MS};
+use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::columnar::LookupKey;
@@ -26,12 +26,12 @@ pub(super) struct Search<'s> {
 }
 
 impl<'s> Search<'s> {
-    /// In a window of a store that has events from `first` to `last` in it, UTC milliseconds.
+    /// In a window of a store that has events from `first` to `last` in it.
     pub(super) fn new(
         store: &'s dyn MailHistory,
         question: &TraceQuestion,
         window: Window,
-        (first, last): (i64, i64),
+        (first, last): (UtcMs, UtcMs),
     ) -> Result<Search<'s>, QueryError> {
         let whole = Window {
             since_ms: first.max(window.since_ms),

@@ -1,13 +1,14 @@
 //! Rows → mails: which stays in queues are one mail, what became of it, and what comes next. Pure.
 
 use crate::analysis::fleet::label;
+use crate::model::time::UtcMs;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one log says of a mail at one time: a row of `events`. Texts are empty where the log says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TraceEvent {
     /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Where its line stands in the log: the order within a millisecond.
     pub log_offset: i64,
     /// Whose log.
@@ -288,7 +289,7 @@ mod tests {
     /// A row: minute, host, queue ID, kind, recipient.
     fn row(minute: i64, host: &str, id: &str, kind: &str, recipient: &str) -> TraceEvent {
         TraceEvent {
-            ts_ms: minute * MINUTE_MS,
+            ts_ms: UtcMs::new(minute * MINUTE_MS),
             host: host.to_owned(),
             queue_id: id.to_owned(),
             kind: kind.to_owned(),

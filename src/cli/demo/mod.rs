@@ -9,7 +9,7 @@ use crate::cli::{backfill, graph, output, serve};
 use crate::clock::now_ms;
 use crate::graph::{GraphKind, Style, Theme};
 use crate::model::direction::DirectionView;
-use crate::model::time::{HOUR_MS, MINUTE_MS, rfc3339};
+use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs, rfc3339};
 use crate::query::rates::{By, RateQuestion, rates};
 use crate::query::{self, Window};
 use crate::setup::Setup;
@@ -128,8 +128,8 @@ fn read(setup: &Setup) -> Result<Store> {
 
 fn outage(truth: &Truth) -> Window {
     Window {
-        since_ms: truth.stopped * 1000,
-        until_ms: truth.restarted * 1000,
+        since_ms: UtcMs::new(truth.stopped * 1000),
+        until_ms: UtcMs::new(truth.restarted * 1000),
     }
 }
 
@@ -148,15 +148,21 @@ fn compare(store: &Store, truth: &Truth) -> Result<()> {
     let windows = [(from - week, to - week), (from, to), (to, after_to)];
     // Services with a few mails a week may have none in any of the windows, and belong into the picture all the same.
     let history = Window {
-        since_ms: from - 2 * week,
-        until_ms: from,
+        since_ms: UtcMs::new(from - 2 * week),
+        until_ms: UtcMs::new(from),
     };
     let mut rows: BTreeMap<String, Row> = accepted(store, history)?
         .into_iter()
         .map(|(service, _)| (service, Row::default()))
         .collect();
     for (at, (since_ms, until_ms)) in windows.into_iter().enumerate() {
-        for (service, count) in accepted(store, Window { since_ms, until_ms })? {
+        for (service, count) in accepted(
+            store,
+            Window {
+                since_ms: UtcMs::new(since_ms),
+                until_ms: UtcMs::new(until_ms),
+            },
+        )? {
             let row = rows.entry(service).or_default();
             *[&mut row.before, &mut row.outage, &mut row.after][at] = count;
         }
@@ -164,7 +170,11 @@ fn compare(store: &Store, truth: &Truth) -> Result<()> {
     let hours = |at: usize| (windows[at].1 - windows[at].0) as f64 / HOUR_MS as f64;
     let mut rows: Vec<(String, Row)> = rows.into_iter().collect();
     rows.sort_by(|a, b| b.1.before.cmp(&a.1.before).then_with(|| a.0.cmp(&b.0)));
-    output::line(&format!("   outage: {} to {}", rfc3339(from), rfc3339(to)))?;
+    output::line(&format!(
+        "   outage: {} to {}",
+        rfc3339(UtcMs::new(from)),
+        rfc3339(UtcMs::new(to))
+    ))?;
     output::line(&format!(
         "   {:<24}{:>10}{:>10}{:>10}   ",
         "service", "week ago", "outage", "after"
@@ -215,8 +225,8 @@ fn accepted(store: &Store, window: Window) -> Result<Vec<(String, i64)>> {
 fn routes(store: &Store, truth: &Truth) -> Result<()> {
     let until_ms = truth.stopped * 1000;
     let window = Window {
-        since_ms: until_ms - 7 * 24 * HOUR_MS,
-        until_ms,
+        since_ms: UtcMs::new(until_ms - 7 * 24 * HOUR_MS),
+        until_ms: UtcMs::new(until_ms),
     };
     for route in crate::analysis::routes::routes(store, window, Default::default())? {
         let shares: Vec<String> = route
@@ -241,8 +251,8 @@ type DemoPicture = (&'static str, RateQuestion, GraphKind, Theme);
 fn pictures(truth: &Truth) -> [DemoPicture; 5] {
     let question = |by, hours: i64, step_min: i64| {
         let window = Window {
-            since_ms: truth.stopped * 1000 - hours * HOUR_MS,
-            until_ms: truth.until * 1000,
+            since_ms: UtcMs::new(truth.stopped * 1000 - hours * HOUR_MS),
+            until_ms: UtcMs::new(truth.until * 1000),
         };
         RateQuestion::accepted(window, step_min * MINUTE_MS, by, DirectionView::default())
     };
@@ -291,9 +301,12 @@ fn draw(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
 
 fn next(setup: &Setup, truth: &Truth) -> Result<()> {
     let store = setup.store.as_deref().unwrap_or_default();
-    let (from, to) = (rfc3339(truth.stopped * 1000 - 6 * HOUR_MS), rfc3339(truth.until * 1000));
+    let (from, to) = (
+        rfc3339(UtcMs::new(truth.stopped * 1000 - 6 * HOUR_MS)),
+        rfc3339(UtcMs::new(truth.until * 1000)),
+    );
     output::line("\nNext:")?;
-    let paged = rfc3339((truth.stopped + 600) * 1000);
+    let paged = rfc3339(UtcMs::new((truth.stopped + 600) * 1000));
     output::line(&format!(
         "   mailpulse --store {store} serve --at {paged}   # open http://127.0.0.1:8425/: ten minutes into the outage"
     ))?;
@@ -302,8 +315,8 @@ fn next(setup: &Setup, truth: &Truth) -> Result<()> {
     ))?;
     output::line(&format!(
         "   mailpulse --store {store} incident --since {} --until {}",
-        rfc3339(truth.stopped * 1000),
-        rfc3339(truth.restarted * 1000)
+        rfc3339(UtcMs::new(truth.stopped * 1000)),
+        rfc3339(UtcMs::new(truth.restarted * 1000))
     ))?;
     output::line(&format!("   mailpulse --store {store} detect"))?;
     output::line(&format!(

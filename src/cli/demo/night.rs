@@ -4,6 +4,7 @@ use crate::analysis::incident::{Asked, judge, report};
 use crate::cli::incident::html;
 use crate::cli::output;
 use crate::clock::now_ms;
+use crate::model::time::UtcMs;
 use crate::query::Window;
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, kept, options};
@@ -15,8 +16,8 @@ use std::path::Path;
 /// Detection and impact of the night, from the logs alone; the truth is asked only for the window.
 pub(super) fn print(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> Result<()> {
     let window = Window {
-        since_ms: truth.stopped * 1000,
-        until_ms: truth.restarted * 1000,
+        since_ms: UtcMs::new(truth.stopped * 1000),
+        until_ms: UtcMs::new(truth.restarted * 1000),
     };
     let config = setup.config()?;
     let options = options(&config, &Overrides::default());

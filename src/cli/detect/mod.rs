@@ -89,7 +89,7 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     // By the minute that raised it: what is known at the end of a window belongs to it.
     let inside = |alarm: &&Alarm| {
         let ms = (alarm.detected - 1) * MINUTE_MS;
-        ms >= window.since_ms && ms < window.until_ms
+        ms >= window.since_ms.get() && ms < window.until_ms.get()
     };
     let shown = engine.groups.shown().filter(inside);
     let mut evidence = AlarmEvidence::default();

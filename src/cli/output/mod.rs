@@ -4,7 +4,7 @@
 mod cell;
 pub mod tables;
 
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 use crate::store::columnar::{Column, Table, Values};
 use cell::cell;
 use mailpulse_parsers::harmless::{safe_json, safe_lines, safe_text};
@@ -120,7 +120,7 @@ fn is_time(times: &[&str], name: &str) -> bool {
 
 fn value(values: &Values, row: usize, time: bool) -> Value {
     match values {
-        Values::Int(v) if time => v[row].map_or(Value::Null, |v| rfc3339(v).into()),
+        Values::Int(v) if time => v[row].map_or(Value::Null, |v| rfc3339(UtcMs::new(v)).into()),
         Values::Int(v) => v[row].map_or(Value::Null, Value::from),
         Values::Float(v) => v[row].map_or(Value::Null, Value::from),
         Values::Text(v) => v[row].clone().map_or(Value::Null, Value::from),

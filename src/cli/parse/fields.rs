@@ -1,7 +1,7 @@
 //! Fields of a line's object that several kinds of log share.
 
 use crate::model::text::text;
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 use mailpulse_parsers::reply::Reply;
 use mailpulse_parsers::{Odd, Reject, Stamp};
 use serde_json::{Map, Value, json};
@@ -28,7 +28,7 @@ pub(super) fn put_odd(map: &mut Map<String, Value>, odd: Option<&Odd<'_>>) {
 
 /// The time; without an offset in the line, the zone is the source's: the time is civil.
 pub(super) fn map_time(map: &mut Map<String, Value>, stamp: &Stamp) {
-    let time = rfc3339(stamp.utc_ms());
+    let time = rfc3339(UtcMs::new(stamp.utc_ms()));
     let time = if stamp.offset_seconds.is_some() {
         time
     } else {

@@ -4,6 +4,7 @@ use super::reasons::ReasonCounts;
 use crate::cli::output;
 use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::with_year;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::Attribution;
 use anyhow::Result;
 use mailpulse_parsers::Stamp;
@@ -17,7 +18,7 @@ pub(super) struct LineSource {
     pub(super) spec: Spec,
     pub(super) host: String,
     /// When the log was written last; tells the year of stamps without one.
-    pub(super) mtime_ms: i64,
+    pub(super) mtime_ms: UtcMs,
     /// With `--explain`.
     pub(super) attribution: Option<Attribution>,
 }

@@ -14,6 +14,7 @@ use crate::clock::now_ms;
 use crate::config::{Config, HostOf, Source as ConfiguredSource, this_host};
 use crate::ingest::spec::{Grammar, Spec};
 use crate::model::log_kinds::{KIND_NAMES, LogKind};
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::redact::LocalParts;
 use crate::setup::Setup;
@@ -168,12 +169,12 @@ fn attribution(setup: &Setup, config: Config) -> Result<Attribution> {
 }
 
 /// When a file was written last; the present if nobody knows.
-fn mtime_ms(path: &Path) -> i64 {
+fn mtime_ms(path: &Path) -> UtcMs {
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since
         .and_then(|time| i64::try_from(time.as_millis()).ok())
-        .unwrap_or_else(now_ms)
+        .map_or_else(now_ms, UtcMs::new)
 }
 
 fn stdin(input: &mut impl BufRead, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::cli::direction::DirectionArgs;
 use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::planned::Planned;
 use crate::query::Window;
 use crate::query::history::MailHistory;
@@ -112,8 +112,8 @@ fn form(args: &ReportArgs) -> Result<ReportForm> {
 }
 
 /// So many whole days in UTC, the last of which is over.
-fn whole_days(end_ms: i64, days: u32) -> Window {
-    let until_ms = end_ms.div_euclid(DAY_MS) * DAY_MS;
+fn whole_days(end_ms: UtcMs, days: u32) -> Window {
+    let until_ms = end_ms.floor_to(DAY_MS);
     Window {
         since_ms: until_ms - i64::from(days) * DAY_MS,
         until_ms,
@@ -122,8 +122,8 @@ fn whole_days(end_ms: i64, days: u32) -> Window {
 
 /// The minutes that a window touches.
 fn in_minutes(window: Window) -> Result<Window> {
-    let since_ms = window.since_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
-    let until_ms = (window.until_ms + MINUTE_MS - 1).div_euclid(MINUTE_MS) * MINUTE_MS;
+    let since_ms = window.since_ms.floor_to(MINUTE_MS);
+    let until_ms = (window.until_ms + MINUTE_MS - 1).floor_to(MINUTE_MS);
     if until_ms - since_ms > DAYS_MAX * DAY_MS {
         bail!("a report is of {DAYS_MAX} days at most; choose a later --since");
     }

@@ -86,7 +86,7 @@ fn footer(report: &MailReport) -> String {
         Some((messages @ 1.., Some(oldest))) => format!(
             "At the end {} waited, the oldest for {}. ",
             human::counted(messages, "message"),
-            human::duration(report.window.until_ms.div_euclid(MINUTE_MS) * MINUTE_MS - oldest)
+            human::duration(report.window.until_ms.floor_to(MINUTE_MS) - oldest)
         ),
         Some(_) => String::new(),
     };

@@ -6,7 +6,7 @@ use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
 use crate::detect::impact::ServiceImpact;
 use crate::model::human;
-use crate::model::time::{DAY_MS, MINUTE_MS, rfc3339};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs, rfc3339};
 use crate::query::Window;
 
 /// Rows of a table; more are counted.
@@ -30,8 +30,8 @@ pub(super) struct Section {
 
 /// `Mail of 2018-06-06`, or `Mail from … to …`.
 pub(super) fn title(window: Window) -> String {
-    let day = |ms: i64| rfc3339(ms).chars().take(10).collect::<String>();
-    let is_midnight = |ms: i64| ms.rem_euclid(DAY_MS) == 0;
+    let day = |at: UtcMs| rfc3339(at).chars().take(10).collect::<String>();
+    let is_midnight = |at: UtcMs| at == at.floor_to(DAY_MS);
     let Window { since_ms, until_ms } = window;
     match is_midnight(since_ms) && is_midnight(until_ms) {
         true if until_ms - since_ms == DAY_MS => format!("Mail of {}", day(since_ms)),

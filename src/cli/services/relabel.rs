@@ -3,6 +3,7 @@
 use crate::cli::output::{self, Format};
 use crate::cli::window::{EVERYTHING, WindowArgs};
 use crate::model::human;
+use crate::model::time::UtcMs;
 use crate::query::history::MailHistory;
 use crate::setup::{Setup, services_of_logs};
 use crate::store::attribution::{Relabel, Relabelled, relabel};
@@ -57,13 +58,13 @@ pub(super) fn run(setup: &Setup, args: &RelabelArgs) -> Result<ExitCode> {
 }
 
 /// Without ends where none is given: rows that are in the future by mistake have a service too.
-fn window(args: &WindowArgs<EVERYTHING>, store: &dyn MailHistory) -> Result<(i64, i64)> {
+fn window(args: &WindowArgs<EVERYTHING>, store: &dyn MailHistory) -> Result<(UtcMs, UtcMs)> {
     if !args.is_given() {
-        return Ok((i64::MIN, i64::MAX));
+        return Ok((UtcMs::MIN, UtcMs::MAX));
     }
     let window = args.resolve(store)?;
-    let since = args.since.as_ref().map_or(i64::MIN, |_| window.since_ms);
-    let until = args.until.as_ref().map_or(i64::MAX, |_| window.until_ms);
+    let since = args.since.as_ref().map_or(UtcMs::MIN, |_| window.since_ms);
+    let until = args.until.as_ref().map_or(UtcMs::MAX, |_| window.until_ms);
     Ok((since, until))
 }
 

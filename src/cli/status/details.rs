@@ -10,7 +10,7 @@ use crate::cli::written_twice::WRITTEN_TWICE;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::model::human;
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 use crate::query::history::Backend;
 use crate::store::catalogue::{LastingTrouble, OutboxState};
 use crate::store::clickhouse::ship::{CLOCKS_APART_MS, clocks_apart};
@@ -38,7 +38,7 @@ pub(super) fn print(store: &Backend, config: &Config, alerts: &AlertState, rows:
         }
         Backend::ClickHouse(client) => output::line(&format!("store {}", client.endpoint()))?,
     }
-    let span = store.history().span(i64::MAX)?;
+    let span = store.history().span(UtcMs::MAX)?;
     if let Some((first, last)) = span {
         output::line(&format!("events from {} to {}", rfc3339(first), rfc3339(last)))?;
     }
@@ -146,7 +146,7 @@ fn unsent(alerts: &AlertState) -> Vec<String> {
             channel.waiting,
             channel.name,
             channel.refused,
-            rfc3339(channel.since?.saturating_mul(1_000)),
+            rfc3339(UtcMs::from_seconds(channel.since?)),
             channel.why?
         ))
     }));
@@ -164,7 +164,7 @@ fn aside(store: &Store) -> Result<()> {
 }
 
 /// How far the sending has come.
-fn shipping(waiting: &OutboxState, now_ms: i64) -> String {
+fn shipping(waiting: &OutboxState, now_ms: UtcMs) -> String {
     let lag = human::duration(
         waiting
             .oldest_ms

@@ -8,7 +8,7 @@ use crate::analysis::completeness::CompleteFrom;
 use crate::analysis::sources::{SourceStatus, percent};
 use crate::cli::output;
 use crate::config::Config;
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 use crate::query::history::Backend;
 use crate::setup::limits::limits_in_use;
 use crate::store::Store;
@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 const CHANGES: usize = 20;
 
 /// All of it: `sources`, `alarms`, `silenced`, `provisional`, `channels`, `store`, `ship`, `troubles`, `limits`.
-pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], now_ms: i64) -> Result<Value> {
+pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], now_ms: UtcMs) -> Result<Value> {
     let alerts = alerts_said(config)?;
-    let first_ms = engine.history().span(i64::MAX)?.map(|(first, _)| first);
+    let first_ms = engine.history().span(UtcMs::MAX)?.map(|(first, _)| first);
     let alarms = |all: &[Notice]| all.iter().map(alarm).collect::<Vec<_>>();
     Ok(json!({
         "sources": sources(rows),
@@ -30,7 +30,7 @@ pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], n
         "silenced": alarms(&alerts.silenced),
         "provisional": alarms(&alerts.provisional),
         "channels": alerts.channels().iter().map(|one| channel(one, now_ms)).collect::<Vec<_>>(),
-        "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(seconds.saturating_mul(1_000))),
+        "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(UtcMs::from_seconds(seconds))),
         "volume_complete_from": CompleteFrom::of(alerts.complete, first_ms).map(CompleteFrom::time),
         "store": store(engine)?,
         "ship": ship(engine, now_ms)?,
@@ -47,28 +47,28 @@ fn alarm(notice: &Notice) -> Value {
         "name": about.name,
         "state": about.state,
         "relay": notice.relay,
-        "onset": rfc3339(notice.starts.saturating_mul(1_000)),
+        "onset": rfc3339(UtcMs::from_seconds(notice.starts)),
         "summary": notice.summary,
         "description": notice.description,
         "alarm": notice.alarm,
     })
 }
 
-fn channel(one: &ChannelState, now_ms: i64) -> Value {
-    let time = |seconds: Option<i64>| seconds.map(|seconds| rfc3339(seconds.saturating_mul(1_000)));
+fn channel(one: &ChannelState, now_ms: UtcMs) -> Value {
+    let time = |seconds: Option<i64>| seconds.map(|seconds| rfc3339(UtcMs::from_seconds(seconds)));
     json!({
         "channel": one.name,
         "waiting": one.waiting,
         "refused": one.refused,
         "failing_since": time(one.since),
-        "failing_s": one.since.map(|since| (now_ms / 1_000 - since).max(0)),
+        "failing_s": one.since.map(|since| (now_ms.second().get() - since).max(0)),
         "tried": time(one.tried),
         "why": one.why,
     })
 }
 
 fn store(engine: &Backend) -> Result<Value> {
-    let span = engine.history().span(i64::MAX)?;
+    let span = engine.history().span(UtcMs::MAX)?;
     let (first, last) = (span.map(|span| rfc3339(span.0)), span.map(|span| rfc3339(span.1)));
     let store = match engine {
         Backend::ClickHouse(client) => {
@@ -99,7 +99,7 @@ fn changes(store: &Store) -> Result<Vec<Value>> {
     let newest = all.iter().rev().take(CHANGES).rev();
     let told = newest.map(|change| {
         json!({
-            "last_minute_before": rfc3339(change.minute.saturating_mul(60_000)),
+            "last_minute_before": rfc3339(change.minute.start()),
             "version": change.version,
             "reason": change.note.reason.as_str(),
             "ended": change.note.services.ended,
@@ -109,7 +109,7 @@ fn changes(store: &Store) -> Result<Vec<Value>> {
     Ok(told.collect())
 }
 
-fn ship(engine: &Backend, now_ms: i64) -> Result<Option<Value>> {
+fn ship(engine: &Backend, now_ms: UtcMs) -> Result<Option<Value>> {
     let Backend::Embedded(store) = engine else {
         return Ok(None);
     };

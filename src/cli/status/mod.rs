@@ -14,7 +14,7 @@ use super::retention::held_back;
 use crate::analysis::sources::{SourceStatus, percent, statuses};
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::model::time::{DAY_MS, parse_duration_ms};
+use crate::model::time::{DAY_MS, UtcMs, parse_duration_ms};
 use crate::query::history::{Backend, LocalSource};
 use crate::setup::Setup;
 use crate::setup::clock::retention;
@@ -109,10 +109,16 @@ fn table(rows: &[SourceStatus]) -> Table {
         ("source", text(&|row| row.source.kind.clone())),
         ("state", text(&|row| row.state.as_str().to_owned())),
         ("logs", local(&|local| local.logs)),
-        ("first", maybe(&|row| row.source.span_ms.map(|span| span.0))),
-        ("last", maybe(&|row| row.source.span_ms.map(|span| span.1))),
+        (
+            "first",
+            maybe(&|row| row.source.span_ms.map(|span| span.0).map(UtcMs::get)),
+        ),
+        (
+            "last",
+            maybe(&|row| row.source.span_ms.map(|span| span.1).map(UtcMs::get)),
+        ),
         ("age_s", maybe(&|row| row.age_ms.map(|age| age / 1000))),
-        ("read", maybe(&SourceStatus::read_ms)),
+        ("read", maybe(&|row| row.read_ms().map(UtcMs::get))),
         ("lag_s", maybe(&|row| row.lag_ms.map(|lag| lag / 1000))),
         ("lines", int(&|row| row.source.counts.lines)),
         ("events", int(&|row| row.source.counts.events)),

@@ -8,7 +8,7 @@ use crate::analysis::severity::{Concern, Severity, Surroundings, concerns, quiet
 use crate::analysis::sources::{SourceStatus, SourceVerdict, statuses};
 use crate::cli::output;
 use crate::model::text::safe_error;
-use crate::model::time::{DAY_MS, rfc3339};
+use crate::model::time::{DAY_MS, UtcMs, rfc3339};
 use crate::query::history::Backend;
 use crate::setup::Setup;
 use crate::store::catalogue::Counts;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 const SOURCES_SHOWN: usize = 5;
 
 /// Says it in one line.
-pub(super) fn run(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, now: UtcMs, stale_ms: Option<i64>) -> Result<ExitCode> {
     let facts = match NagiosFacts::read(setup, now, stale_ms) {
         Ok(facts) => facts,
         Err(error) => {
@@ -48,7 +48,7 @@ struct NagiosFacts {
 }
 
 impl NagiosFacts {
-    fn read(setup: &Setup, now: i64, stale_ms: Option<i64>) -> Result<NagiosFacts> {
+    fn read(setup: &Setup, now: UtcMs, stale_ms: Option<i64>) -> Result<NagiosFacts> {
         let config = setup.config()?;
         let store = setup.engine(&config)?;
         let mut around = Surroundings::default();
@@ -58,7 +58,7 @@ impl NagiosFacts {
             around.troubles = store.troubles().all()?;
         }
         let rows = statuses(store.history(), now, stale_ms.unwrap_or(i64::MAX))?;
-        let heartbeat_ms = store.history().heartbeat_ms(i64::MIN, now)?;
+        let heartbeat_ms = store.history().heartbeat_ms(UtcMs::MIN, now)?;
         around.silent_since_ms = quiet_since(&rows, heartbeat_ms, now, stale_ms.unwrap_or(DAY_MS));
         let alerts = alerts_said(&config)?;
         let failing: Vec<ChannelState> = alerts.channels().into_iter().filter(ChannelState::is_failing).collect();

@@ -8,7 +8,7 @@ use crate::analysis::sources::{SourceStatus, SourceVerdict, percent};
 use crate::cli::next::next_command;
 use crate::model::human;
 use crate::model::shell::quoted;
-use crate::model::time::rfc3339;
+use crate::model::time::{UtcMs, rfc3339};
 use crate::setup::Setup;
 use crate::store::columnar::{Table, Values};
 use anyhow::Result;
@@ -16,7 +16,7 @@ use mailpulse_parsers::harmless::safe_lines;
 use serde_json::Value;
 
 /// Prints the three lines.
-pub(super) fn print(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64) -> Result<()> {
+pub(super) fn print(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: UtcMs) -> Result<()> {
     for line in lines(setup, alerts, rows, now_ms) {
         let line = safe_lines(&line);
         output::line(&output::columns().map_or(line.clone(), |width| cut(&line, width)))?;
@@ -25,7 +25,7 @@ pub(super) fn print(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], n
 }
 
 /// What fires; for whom since when; the next command.
-fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64) -> [String; 3] {
+fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: UtcMs) -> [String; 3] {
     let next = |command: &str| format!("next:   {}", next_command(setup, command));
     // What began first is what the others may come from.
     if let Some(first) = alerts.firing.iter().min_by_key(|notice| (notice.starts, &notice.id)) {
@@ -40,8 +40,8 @@ fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64)
             format!("firing: {}", fires(first, more)),
             format!(
                 "since:  {} ({}); affected: {}",
-                rfc3339(first.starts.saturating_mul(1_000)),
-                human::ago(now_ms - first.starts.saturating_mul(1_000)),
+                rfc3339(UtcMs::from_seconds(first.starts)),
+                human::ago(now_ms - UtcMs::from_seconds(first.starts)),
                 affected(first)
             ),
             next(&command),
@@ -53,7 +53,7 @@ fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: i64)
             "as of:  never".to_owned(),
         ),
         Some(judged) => {
-            let at_ms = judged.saturating_mul(1_000);
+            let at_ms = UtcMs::from_seconds(judged);
             let as_of = format!("as of:  {} ({})", rfc3339(at_ms), human::ago(now_ms - at_ms));
             let nothing = match alerts
                 .provisional
@@ -201,7 +201,7 @@ mod tests {
             notice("relay", "mx1001", 1_528_282_800, &["gerrit", "hue"]),
         ];
         assert_eq!(
-            lines(&setup, &alerts, &[], NOW_MS),
+            lines(&setup, &alerts, &[], UtcMs::new(NOW_MS)),
             [
                 "firing: relay mx1001 dropped, and 1 more",
                 "since:  2018-06-06T11:00:00Z (7 h ago); affected: gerrit, hue",
@@ -210,19 +210,19 @@ mod tests {
         );
         alerts.provisional = std::mem::take(&mut alerts.firing);
         assert_eq!(
-            lines(&setup, &alerts, &[], NOW_MS)[0],
+            lines(&setup, &alerts, &[], UtcMs::new(NOW_MS))[0],
             "firing: nothing; provisional: relay mx1001 dropped, and 1 more"
         );
         alerts.provisional.clear();
         assert_eq!(
-            lines(&Setup::default(), &alerts, &[], NOW_MS + 180_000),
+            lines(&Setup::default(), &alerts, &[], UtcMs::new(NOW_MS + 180_000)),
             [
                 "firing: nothing",
                 "as of:  2018-06-06T18:00:00Z (3 min ago); nothing has been read yet",
                 "next:   mailpulse backfill",
             ]
         );
-        let unknown = lines(&Setup::default(), &AlertState::default(), &[], NOW_MS);
+        let unknown = lines(&Setup::default(), &AlertState::default(), &[], UtcMs::new(NOW_MS));
         assert!(unknown[0].starts_with("firing: unknown"), "{unknown:?}");
     }
 }

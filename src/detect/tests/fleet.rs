@@ -2,8 +2,8 @@
 
 use super::super::detector::Sample;
 
-/// Seconds of a day.
-pub const DAY_S: i64 = 86_400;
+pub use mailpulse_time::DAY_S;
+
 /// 2014-01-06, a Monday.
 pub const MONDAY: i64 = 1_388_966_400;
 

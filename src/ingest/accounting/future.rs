@@ -1,13 +1,13 @@
 //! Lines whose time cannot be true. One is an odd line: a newline in somebody's text, a program that was fed a wrong
 //! date. Where they are most of what a log has to say, it is this machine's clock that is in doubt, not the log.
 
-use crate::model::time::AHEAD_MS;
+use crate::model::time::{AHEAD_MS, UtcMs};
 use crate::store::catalogue::ClockDoubt;
 use crate::store::catalogue::LogState;
 use std::collections::VecDeque;
 
 /// 1990-01-01: before it nobody logged mail as we read it; a clock without a battery says 1970 or 1980.
-const FIRST_MS: i64 = 631_152_000_000;
+const FIRST: UtcMs = UtcMs::new(631_152_000_000);
 /// So many of a log's newest lines are judged together, of those that have a time.
 const NEWEST: u64 = 100;
 
@@ -18,10 +18,10 @@ pub const IN_THE_FUTURE: &str =
 pub const TOO_OLD: &str = "its year is before 1990";
 
 /// Whether a time can be true, for a log that was read to `newest_ms` out of a file of `mtime_ms`, at `now_ms`.
-pub fn plausible(ts_ms: i64, now_ms: i64, mtime_ms: i64, newest_ms: Option<i64>) -> Result<(), &'static str> {
-    let latest = now_ms.max(mtime_ms).max(newest_ms.unwrap_or(i64::MIN));
+pub fn plausible(ts_ms: UtcMs, now_ms: UtcMs, mtime_ms: UtcMs, newest_ms: Option<UtcMs>) -> Result<(), &'static str> {
+    let latest = now_ms.max(mtime_ms).max(newest_ms.unwrap_or(UtcMs::MIN));
     match () {
-        () if ts_ms < FIRST_MS => Err(TOO_OLD),
+        () if ts_ms < FIRST => Err(TOO_OLD),
         () if ts_ms > latest.saturating_add(AHEAD_MS) => Err(IN_THE_FUTURE),
         () => Ok(()),
     }
@@ -36,8 +36,8 @@ pub struct Doubt {
     pub path: Vec<u8>,
     /// Where reading waits: the first of these lines.
     pub offset: u64,
-    /// Its time, UTC milliseconds.
-    pub first_ms: i64,
+    /// Its time.
+    pub first_ms: UtcMs,
     /// Lines in the future among the newest.
     pub ahead: u32,
     /// The newest lines that have a time.
@@ -46,7 +46,7 @@ pub struct Doubt {
 
 impl Doubt {
     /// As the store keeps it, with the clock that is in doubt.
-    pub fn as_of(&self, clock_ms: i64) -> ClockDoubt {
+    pub fn as_of(&self, clock_ms: UtcMs) -> ClockDoubt {
         ClockDoubt {
             log_id: self.log_id,
             path: self.path.clone(),
@@ -69,9 +69,9 @@ pub struct NewestLines {
     mask: u128,
     at: u64,
     /// Those that are not committed: count of `timed`, offset, time.
-    ahead: VecDeque<(u64, u64, i64)>,
+    ahead: VecDeque<(u64, u64, UtcMs)>,
     /// The first of those that were most of the newest lines ever since: offset, time.
-    doubted: Option<(u64, i64)>,
+    doubted: Option<(u64, UtcMs)>,
 }
 
 impl NewestLines {
@@ -94,7 +94,7 @@ impl NewestLines {
     }
 
     /// The newest line is in the future.
-    pub fn add_ahead(&mut self, offset: u64, ts_ms: i64) {
+    pub fn add_ahead(&mut self, offset: u64, ts_ms: UtcMs) {
         if !self.is_most() {
             self.doubted = None;
         }
@@ -144,17 +144,20 @@ mod tests {
     use super::*;
 
     const DAY: i64 = AHEAD_MS;
-    const NOW: i64 = 1_800_000_000_000;
+    const NOW: UtcMs = UtcMs::new(1_800_000_000_000);
 
     #[test]
     fn a_line_is_in_the_future_of_the_clock_the_file_and_the_line_before() {
         let none = None;
-        assert_eq!(plausible(NOW + DAY, NOW, 0, none), Ok(()));
-        assert_eq!(plausible(NOW + DAY + 1, NOW, 0, none), Err(IN_THE_FUTURE));
+        assert_eq!(plausible(NOW + DAY, NOW, UtcMs::EPOCH, none), Ok(()));
+        assert_eq!(plausible(NOW + DAY + 1, NOW, UtcMs::EPOCH, none), Err(IN_THE_FUTURE));
         assert_eq!(plausible(NOW + DAY + 1, NOW, NOW + 1, none), Ok(()));
-        assert_eq!(plausible(NOW + DAY + 1, 0, 0, Some(NOW + 1)), Ok(()));
-        assert_eq!(plausible(FIRST_MS - 1, NOW, NOW, none), Err(TOO_OLD));
-        assert_eq!(plausible(FIRST_MS, NOW, NOW, none), Ok(()));
+        assert_eq!(
+            plausible(NOW + DAY + 1, UtcMs::EPOCH, UtcMs::EPOCH, Some(NOW + 1)),
+            Ok(())
+        );
+        assert_eq!(plausible(FIRST - 1, NOW, NOW, none), Err(TOO_OLD));
+        assert_eq!(plausible(FIRST, NOW, NOW, none), Ok(()));
     }
 
     /// A log whose lines are good (`.`) or in the future (`x`); where reading waits, by the number of the line.

@@ -8,7 +8,7 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::position;
 use crate::ingest::report::SourceReport;
 use crate::model::text::text;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::normalise::redact::Redactor;
 use crate::store::batch::Batch;
 use crate::store::catalogue::{Counts, LogState};
@@ -16,7 +16,7 @@ use mailpulse_parsers::Odd;
 use rustc_hash::FxHashMap;
 
 /// Before the first time of a run.
-const NO_MINUTE: i64 = i64::MIN / MINUTE_MS;
+const NO_MINUTE: Minute = Minute::new(i64::MIN / MINUTE_MS);
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,14 @@ pub struct LineAccounting {
     pub touched: Vec<LogState>,
     /// What is told at the end.
     pub report: SourceReport,
-    minutes: FxHashMap<i64, Counts>,
-    minute: (i64, Counts),
+    minutes: FxHashMap<Minute, Counts>,
+    minute: (Minute, Counts),
     /// What has been counted of the lines in hand and not been added up: see [`LineAccounting::settle`].
     fresh: Counts,
     /// Minute of lines without a time before the first that has one in this run.
-    before: i64,
-    /// The clock, UTC milliseconds, as of the round.
-    now_ms: i64,
+    before: Minute,
+    /// The clock, as of the round.
+    now_ms: UtcMs,
     /// The newest lines of the log in hand.
     recent: NewestLines,
     /// Of the round's other logs, if some of them are in the future.
@@ -79,15 +79,15 @@ impl LineAccounting {
             minutes: FxHashMap::default(),
             minute: (NO_MINUTE, Counts::default()),
             fresh: Counts::default(),
-            before: 0,
-            now_ms: 0,
+            before: Minute::EPOCH,
+            now_ms: UtcMs::EPOCH,
             recent: NewestLines::default(),
             others: Vec::new(),
         }
     }
 
     /// A round begins: what time it is.
-    pub fn set_now(&mut self, now_ms: i64) {
+    pub fn set_now(&mut self, now_ms: UtcMs) {
         self.now_ms = now_ms;
         self.others.clear();
     }
@@ -100,20 +100,17 @@ impl LineAccounting {
             let last = std::mem::replace(&mut self.recent, next);
             self.others.extend((last.mask() != 0).then_some(last));
         }
-        self.before = state
-            .span_ms
-            .map_or(state.mtime_ms, |span| span.1)
-            .div_euclid(MINUTE_MS);
+        self.before = state.span_ms.map_or(state.mtime_ms, |span| span.1).minute();
     }
 
     /// Moves to the minute of a line, which stands at `offset`. An error says why its time cannot be true.
     #[inline]
-    pub fn at(&mut self, state: &mut LogState, ts_ms: i64, offset: u64) -> Result<(), &'static str> {
+    pub fn at(&mut self, state: &mut LogState, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
         // Another line of this minute has been looked at.
-        if !(0..MINUTE_MS).contains(&ts_ms.wrapping_sub(self.minute.0.wrapping_mul(MINUTE_MS))) {
+        if !self.minute.0.has(ts_ms) {
             self.look(state, ts_ms, offset)?;
             self.settle(state);
-            self.turn_minute(ts_ms.div_euclid(MINUTE_MS));
+            self.turn_minute(ts_ms.minute());
         }
         self.recent.timed += 1;
         match &mut state.span_ms {
@@ -127,7 +124,7 @@ impl LineAccounting {
     }
 
     #[cold]
-    fn look(&mut self, state: &LogState, ts_ms: i64, offset: u64) -> Result<(), &'static str> {
+    fn look(&mut self, state: &LogState, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
         let newest_ms = state.span_ms.map(|span| span.1);
         let verdict = plausible(ts_ms, self.now_ms, state.mtime_ms, newest_ms);
         if verdict == Err(IN_THE_FUTURE) {
@@ -172,7 +169,7 @@ impl LineAccounting {
         }
     }
 
-    fn turn_minute(&mut self, minute: i64) {
+    fn turn_minute(&mut self, minute: Minute) {
         let (old, counts) = std::mem::replace(&mut self.minute, (minute, Counts::default()));
         if old == NO_MINUTE {
             // Lines before the first time: they belong to it.
@@ -239,7 +236,7 @@ impl LineAccounting {
     }
 
     /// Counts by minute since the last call, oldest first.
-    pub fn take_minutes(&mut self) -> Vec<(i64, Counts)> {
+    pub fn take_minutes(&mut self) -> Vec<(Minute, Counts)> {
         if self.minute.0 == NO_MINUTE && self.minute.1.lines > 0 {
             // Not one line since the start of the run had a time.
             let counts = std::mem::take(&mut self.minute.1);

@@ -2,16 +2,16 @@
 //! before that was a day earlier. So the file is read once before it is read.
 
 use crate::ingest::spec::{Grammar, Spec};
-use crate::model::time::{DAY_MS, MINUTE_MS};
-use crate::normalise::clock::{DayClock, civil_ms, time_of_day_ms};
+use crate::model::time::{CivilDay, MINUTE_MS};
+use crate::normalise::clock::{DayClock, civil, time_of_day_ms};
 use crate::source::{Chunks, Content, Found, Limits, Pool};
 use mailpulse_parsers::app::{Format, Time, TimeOfDay};
 
 /// A file may be written a little before its line says, by clocks that differ.
 const AHEAD_OF_FILE_MS: i64 = 10 * MINUTE_MS;
 
-/// Day (since 1970) of the first time in a new log; None for logs that print dates.
-pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limits) -> Option<i64> {
+/// Day of the first time in a new log; None for logs that print dates.
+pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limits) -> Option<CivilDay> {
     let Grammar::App(format) = &spec.grammar else {
         return None;
     };
@@ -20,7 +20,7 @@ pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limi
         .find_map(|line| time_of_day(format, line))?;
     let content = Content::open(&found.path, limits).ok()?;
     let mut chunks = Chunks::new(content, limits, &Pool::new(limits, 2));
-    let mut days = DayClock::at(0);
+    let mut days = DayClock::at(CivilDay::EPOCH);
     let mut last = None;
     // What cannot be read to its end is told when it is read for good.
     while let Ok(Some(chunk)) = chunks.next_chunk() {
@@ -32,9 +32,9 @@ pub(super) fn first_day(spec: &Spec, sample: &[u8], found: &Found, limits: &Limi
         }
     }
     let (day, ms) = last?;
-    let written = civil_ms(found.mtime_ms, &spec.zone);
-    let late = ms > written.rem_euclid(DAY_MS) + AHEAD_OF_FILE_MS;
-    Some(written.div_euclid(DAY_MS) - i64::from(late) - day)
+    let (written, time_ms) = civil(found.mtime_ms, &spec.zone);
+    let late = ms > time_ms + AHEAD_OF_FILE_MS;
+    Some(written - i64::from(late) - (day - CivilDay::EPOCH))
 }
 
 fn time_of_day(format: &Format, line: &[u8]) -> Option<TimeOfDay> {

@@ -12,6 +12,7 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::position::unreadable;
 use crate::ingest::report::Problem;
 use crate::ingest::wrapping::{Wrapping, WrappingForm};
+use crate::model::time::UtcMs;
 use crate::source::identity::Position;
 use crate::source::journal::{Cursor, JournalError, JournalSource, Start, cursor, parse_cursor};
 use crate::source::{Chunk, Codec, Limits, Stamp};
@@ -325,7 +326,7 @@ fn new_state(journal: &JournalSource, log_id: u64, follows: bool) -> LogState {
         path: journal.name().as_os_str().as_bytes().to_vec(),
         position: String::new(),
         size: 0,
-        mtime_ms: 0,
+        mtime_ms: UtcMs::new(0),
         span_ms: None,
         // The journal goes on, whatever sequence its entries are of.
         follows,
@@ -341,7 +342,7 @@ fn no_file() -> Stamp {
         dev: 0,
         ino: 0,
         size: 0,
-        mtime_ms: 0,
+        mtime_ms: UtcMs::new(0),
         codec: Codec::Plain,
     }
 }

@@ -1,12 +1,13 @@
 //! How a round reads: what `backfill` and `tail` do differently.
 
+use crate::model::time::{MINUTE_MS, UtcMs};
 use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A file that nobody wrote to for this long has its last line flushed, newline or not.
-pub const QUIET_MS: i64 = 60_000;
+pub const QUIET_MS: i64 = MINUTE_MS;
 
 /// Files that are open, by device and inode: they are read through their descriptor, whatever they are called by now.
 pub type OpenFiles = FxHashMap<(u64, u64), Arc<File>>;
@@ -15,7 +16,7 @@ pub type OpenFiles = FxHashMap<(u64, u64), Arc<File>>;
 #[derive(Debug, Default)]
 pub struct Reading<'r> {
     /// Now, UTC milliseconds: tells whether a file is quiet.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
     /// Programs keep files open when they are renamed: a file that is not the newest of its family may grow as well.
     pub following: bool,
     /// Files that are open already.

@@ -11,6 +11,7 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::stamp_year::with_year;
 use crate::model::log_kinds::LogKind;
+use crate::model::time::UtcMs;
 use crate::normalise::app::{AppNormaliser, AppSource, Placed};
 use crate::normalise::clock::{DayClock, LogClock};
 use crate::normalise::join::Recall;
@@ -47,7 +48,7 @@ pub struct AppLines<'c> {
     open: Option<UnfinishedRecord>,
     days: DayClock,
     /// Time of the newest dated record: that of undated ones.
-    last_ms: Option<i64>,
+    last_ms: Option<UtcMs>,
     /// The last bytes before the chunk in hand.
     tail: Vec<u8>,
     /// Lines since the last one that began a record.
@@ -286,7 +287,7 @@ impl<'c> AppLines<'c> {
     }
 
     /// The record's time, and whether it is its own.
-    fn time(&mut self, time: &Time, state: &LogState) -> (i64, bool) {
+    fn time(&mut self, time: &Time, state: &LogState) -> (UtcMs, bool) {
         let ts_ms = match time {
             Time::Full(stamp) => {
                 let mut stamp = *stamp;

@@ -1,6 +1,7 @@
 //! What a reader works with: one line, and all that stands around it while it is read.
 
 use crate::ingest::accounting::{LineAccounting, LineOutcome};
+use crate::model::time::UtcMs;
 use crate::normalise::join::Recall;
 use crate::store::catalogue::LogState;
 use mailpulse_parsers::Odd;
@@ -36,7 +37,7 @@ impl<'c, R: Recall> ParseContext<'c, R> {
 
     /// Moves to the minute of a line; see [`LineAccounting::at`].
     #[inline]
-    pub fn at(&mut self, ts_ms: i64, offset: u64) -> Result<(), &'static str> {
+    pub fn at(&mut self, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
         self.accounting.at(self.state, ts_ms, offset)
     }
 

@@ -9,6 +9,7 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::Spec;
 use crate::ingest::stamp_year::with_year;
 use crate::ingest::wrapping::{LineHead, Peeler, TIMELESS, Wrapping, WrappingForm};
+use crate::model::time::UtcMs;
 use crate::normalise::clock::LogClock;
 use crate::normalise::exim::EximNormaliser;
 use crate::normalise::join::Recall;
@@ -211,7 +212,7 @@ impl MtaLines for EximLines<'_> {
         &mut self.peeler
     }
 
-    fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
+    fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.normaliser.stamp_ms(stamp)
     }
 
@@ -263,10 +264,10 @@ impl MtaLines for EximLines<'_> {
             return LineOutcome::Ignored;
         };
         with_year(&mut stamp, &self.spec, context.state.mtime_ms);
-        let second = self.normaliser.stamp_ms(&stamp).div_euclid(1000);
+        let second = self.normaliser.stamp_ms(&stamp).second();
         let mut whole = self
             .processes
-            .id(text, pid, second, line.offset)
+            .id(text, pid, second.get(), line.offset)
             .map_or_else(Vec::new, String::into_bytes);
         if !whole.is_empty() {
             whole.push(b' ');

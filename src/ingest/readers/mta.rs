@@ -6,6 +6,7 @@ use crate::ingest::journal_position::sequence_id;
 use crate::ingest::spec::Spec;
 use crate::ingest::stamp_year::with_year;
 use crate::ingest::wrapping::{JournalEntry, LineContent, LineHead, Peeler, Trust, Wrapping, WrappingForm, untrusted};
+use crate::model::time::UtcMs;
 use crate::normalise::join::Recall;
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::layers::Mta;
@@ -25,7 +26,7 @@ pub(super) trait MtaLines {
     fn peeler(&mut self) -> &mut Peeler;
 
     /// A stamp as UTC milliseconds.
-    fn stamp_ms(&mut self, stamp: &Stamp) -> i64;
+    fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs;
 
     /// Whether there may be more to take off than this envelope.
     fn may_hold_more(envelope: &Envelope<'_>, head: &LineHead) -> bool;
@@ -133,7 +134,7 @@ pub(super) trait MtaLines {
 
     /// The time of an envelope, in a file of `mtime_ms`.
     #[inline]
-    fn envelope_ms(&mut self, envelope: &Envelope<'_>, mtime_ms: i64) -> i64 {
+    fn envelope_ms(&mut self, envelope: &Envelope<'_>, mtime_ms: UtcMs) -> UtcMs {
         let mut stamp = envelope.stamp;
         with_year(&mut stamp, self.spec(), mtime_ms);
         self.stamp_ms(&stamp)

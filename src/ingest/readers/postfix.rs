@@ -5,6 +5,7 @@ use super::mta::MtaLines;
 use crate::ingest::accounting::{LineOutcome, why};
 use crate::ingest::spec::Spec;
 use crate::ingest::wrapping::{LineHead, Peeler, WrappingForm};
+use crate::model::time::UtcMs;
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::Recall;
 use crate::normalise::messages::LineAt;
@@ -62,7 +63,7 @@ impl MtaLines for PostfixLines<'_> {
     }
 
     #[inline]
-    fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
+    fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.normaliser.utc_ms(stamp)
     }
 

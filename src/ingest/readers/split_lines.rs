@@ -4,13 +4,14 @@
 //! A line is counted when it is whole, or when nobody waits for the rest of it any more: after ten minutes of the log's
 //! time, or when the newest file has been at rest.
 
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::store::catalogue::CatalogueError;
 use mailpulse_parsers::Stamp;
 use mailpulse_parsers::syslog::{Assembled, Envelope, Pending, Reassembler};
 use serde::{Deserialize, Serialize};
 
 /// syslogd writes the pieces of a line within a moment.
-pub(super) const WAIT_MS: i64 = 10 * 60_000;
+pub(super) const WAIT_MS: i64 = 10 * MINUTE_MS;
 
 /// Where a piece stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ pub(super) struct SplitPiece {
     /// Offset in the log.
     pub offset: u64,
     /// When syslog took it, UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// StoredBytes of the whole line that holds it, newline included.
     pub bytes: u64,
 }
@@ -35,7 +36,7 @@ pub(super) struct SplitLines {
 
 impl SplitLines {
     /// Lines whose other pieces are overdue at this time of the log.
-    pub fn overdue(&mut self, now_ms: i64) -> Vec<Assembled<SplitPiece>> {
+    pub fn overdue(&mut self, now_ms: UtcMs) -> Vec<Assembled<SplitPiece>> {
         let lines = self
             .lines
             .give_up(|line| line.pieces.last().is_none_or(|piece| now_ms - piece.ts_ms > WAIT_MS));
@@ -175,7 +176,7 @@ mod tests {
         let piece = SplitPiece {
             log_id: u64::MAX,
             offset: 7,
-            ts_ms: -1,
+            ts_ms: UtcMs::new(-1),
             bytes: 9,
         };
         let mut before = SplitLines::default();
@@ -192,7 +193,7 @@ mod tests {
         after.reopen(&stored).unwrap();
         assert_eq!(before.lines.pending(), after.lines.pending());
         assert_eq!(after.take_changes(), None, "the store has it");
-        assert_eq!(after.overdue(WAIT_MS).len(), 2);
+        assert_eq!(after.overdue(UtcMs::new(WAIT_MS)).len(), 2);
         assert_eq!(after.take_changes(), Some(String::new()));
     }
 }

@@ -6,6 +6,7 @@ use super::peel::{LineContent, Peeler, Trust};
 use crate::ingest::open_log::OpenLog;
 use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::stamp_year::with_year;
+use crate::model::time::UtcMs;
 use crate::normalise::clock::LogClock;
 use crate::source::Chunk;
 use mailpulse_parsers::app::Time;
@@ -15,8 +16,8 @@ use mailpulse_parsers::{Stamp, exim, syslog};
 /// Lines that are looked at.
 const LINES_MAX: usize = 200;
 
-/// UTC milliseconds of the first line that has a time; none if none of the first lines has a whole one.
-pub fn first_ms(spec: &Spec, log: &OpenLog, chunk: &Chunk) -> Option<i64> {
+/// The time of the first line that has a time; none if none of the first lines has a whole one.
+pub fn first_ms(spec: &Spec, log: &OpenLog, chunk: &Chunk) -> Option<UtcMs> {
     let mut lines = chunk.lines().take(LINES_MAX);
     let mut stamp = lines.find_map(|(_, line)| stamp(spec, log, line))?;
     with_year(&mut stamp, spec, log.state.mtime_ms);

@@ -5,6 +5,7 @@ use super::zone::{ZoneCheck, ZoneVerdict};
 use crate::model::direction::{MailOrigin, Reach};
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, Origin, OriginId};
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::{Attribution, SenderLine};
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::{Recall, Unreached};
@@ -62,17 +63,17 @@ impl<'c> EximNormaliser<'c> {
 
     /// UTC milliseconds of a record.
     #[inline]
-    pub fn utc_ms(&mut self, record: &EximRecord<'_>) -> i64 {
+    pub fn utc_ms(&mut self, record: &EximRecord<'_>) -> UtcMs {
         self.clock.utc_ms(&record.stamp)
     }
 
     /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
-    pub fn goes_on_after(&mut self, newest_ms: i64) {
+    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.clock.goes_on_after(newest_ms);
     }
 
     /// UTC milliseconds of a stamp.
-    pub fn stamp_ms(&mut self, stamp: &Stamp) -> i64 {
+    pub fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.clock.utc_ms(stamp)
     }
 
@@ -115,7 +116,7 @@ impl<'c> EximNormaliser<'c> {
         if self.zone.is_next_checked()
             && let Some(epoch) = printed.and_then(|id| id.arrival_epoch())
         {
-            self.zone.check(at.ts_ms, epoch, &self.clock);
+            self.zone.check(at.ts_ms, UtcMs::from_seconds(epoch), &self.clock);
         }
         let auth = authentication(arrival, &self.messages.attribution.services);
         let key = arrival.message_id.map(message_key);

@@ -1,14 +1,14 @@
 //! Is the log's zone what was configured? The first six characters of a message ID are the arrival's time in UTC.
 
+use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs};
 use crate::normalise::clock::LogClock;
-use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use mailpulse_parsers::exim::record::{EximBody, EximRecord};
 use mailpulse_parsers::exim::{parse, parse_in_syslog};
 use mailpulse_parsers::syslog;
 
 /// Clock differences that a mis-set zone would make are at least a quarter of an hour.
-const ZONE_STEP_MS: i64 = 15 * 60_000;
+const ZONE_STEP_MS: i64 = 15 * MINUTE_MS;
 
 /// So many arrivals are all looked at; of those after them one in [`ONE_IN`].
 const ALL_OF: u32 = 1000;
@@ -39,16 +39,16 @@ pub struct WrongZone {
     pub ahead_ms: i64,
     /// The log's true offset from UTC then, seconds east.
     pub offset_s: i32,
-    /// When that was: the last such arrival, seconds since 1970.
-    pub epoch: i64,
+    /// When that was: the last such arrival.
+    pub at: UtcMs,
 }
 
 impl WrongZone {
     /// What is wrong and what to do. `here` is this machine's zone, if it is known: often it is the log's.
     pub fn words(&self, here: Option<&(String, TimeZone)>) -> String {
-        let hours = self.ahead_ms as f64 / 3_600_000.0;
+        let hours = self.ahead_ms as f64 / HOUR_MS as f64;
         let offset = offset_text(self.offset_s);
-        let zone = match here.filter(|(_, zone)| is_at(zone, self.offset_s, self.epoch)) {
+        let zone = match here.filter(|(_, zone)| is_at(zone, self.offset_s, self.at)) {
             Some((name, _)) => format!("`timezone = \"{name}\"`, this machine's zone, which fits"),
             None => format!("the zone's name, or `timezone = \"{offset}\"` if it knows no summer time"),
         };
@@ -68,8 +68,8 @@ fn offset_text(seconds: i32) -> String {
 }
 
 /// Whether a zone has this offset at this time.
-pub fn is_at(zone: &TimeZone, offset_s: i32, epoch: i64) -> bool {
-    Timestamp::from_second(epoch)
+pub fn is_at(zone: &TimeZone, offset_s: i32, at: UtcMs) -> bool {
+    at.timestamp()
         .is_ok_and(|at| zone.to_offset(at) == Offset::from_seconds(offset_s).unwrap_or(Offset::UTC))
 }
 
@@ -80,14 +80,14 @@ pub(super) struct ZoneCheck {
     checked: u32,
     off: u32,
     last_off_ms: i64,
-    last_epoch: i64,
+    last_arrival: UtcMs,
 }
 
 /// By how much a clock is off, if it is by what a zone makes. A message may be written some minutes after its ID was made; a
 /// zone is off by quarters of an hour.
 fn off_by(ahead_ms: i64) -> Option<i64> {
     let rounded = (ahead_ms + ZONE_STEP_MS / 2).div_euclid(ZONE_STEP_MS) * ZONE_STEP_MS;
-    let is_off = rounded != 0 && rounded.abs() <= 15 * 3_600_000 && (ahead_ms - rounded).abs() < 2 * 60_000;
+    let is_off = rounded != 0 && rounded.abs() <= 15 * HOUR_MS && (ahead_ms - rounded).abs() < 2 * MINUTE_MS;
     is_off.then_some(rounded)
 }
 
@@ -101,8 +101,8 @@ impl ZoneCheck {
 
     /// Takes one arrival: its time by the log's clock, and the one in its ID. The hour that a clock change repeats proves
     /// nothing: which of the two is meant was guessed.
-    pub(super) fn check(&mut self, ts_ms: i64, epoch: i64, clock: &LogClock) {
-        let off = off_by(ts_ms - epoch * 1000);
+    pub(super) fn check(&mut self, ts_ms: UtcMs, arrival: UtcMs, clock: &LogClock) {
+        let off = off_by(ts_ms - arrival);
         if off.is_some() && clock.is_repeated(ts_ms) {
             return;
         }
@@ -114,7 +114,7 @@ impl ZoneCheck {
         if let Some(off_ms) = off {
             self.off += 1;
             self.last_off_ms = off_ms;
-            self.last_epoch = epoch;
+            self.last_arrival = arrival;
         }
     }
 
@@ -125,9 +125,9 @@ impl ZoneCheck {
             () if self.off * 10 >= self.checked * 9 => ZoneVerdict::Wrong(WrongZone {
                 ahead_ms: self.last_off_ms,
                 // What was taken off the printed time, and what should have been taken off too.
-                offset_s: clock.offset_s(self.last_epoch * 1000 + self.last_off_ms)
+                offset_s: clock.offset_s(self.last_arrival + self.last_off_ms)
                     + i32::try_from(self.last_off_ms / 1000).unwrap_or(0),
-                epoch: self.last_epoch,
+                at: self.last_arrival,
             }),
             () if self.off * 10 <= self.checked => ZoneVerdict::Right,
             () => ZoneVerdict::Unknown,
@@ -147,7 +147,7 @@ pub fn verdict_of<'l>(zone: &TimeZone, lines: impl Iterator<Item = &'l [u8]>) ->
         // A year that is not printed would have to be guessed.
         if let Some(epoch) = id.arrival_epoch().filter(|_| record.stamp.year > 0) {
             let ts_ms = clock.utc_ms(&record.stamp);
-            check.check(ts_ms, epoch, &clock);
+            check.check(ts_ms, UtcMs::from_seconds(epoch), &clock);
         }
     }
     check.verdict(&clock)
@@ -167,10 +167,8 @@ mod tests {
     fn verdict(zone: &str, ahead: &[i64]) -> ZoneVerdict {
         let clock = LogClock::new(TimeZone::get(zone).unwrap());
         let mut check = ZoneCheck::default();
-        let epoch = 1_528_308_000;
-        ahead
-            .iter()
-            .for_each(|ms| check.check(epoch * 1000 + ms, epoch, &clock));
+        let arrival = UtcMs::from_seconds(1_528_308_000);
+        ahead.iter().for_each(|ms| check.check(arrival + *ms, arrival, &clock));
         check.verdict(&clock)
     }
 
@@ -203,8 +201,8 @@ mod tests {
         let clock = LogClock::new(TimeZone::get("Europe/Berlin").unwrap());
         let mut check = ZoneCheck::default();
         // 2018-10-28 02:30 is twice; the first was meant, and the second was taken.
-        let epoch = 1_540_686_600;
-        (0..20).for_each(|n| check.check((epoch + n + 3_600) * 1000, epoch + n, &clock));
+        let at = |n: i64| UtcMs::from_seconds(1_540_686_600 + n);
+        (0..20).for_each(|n| check.check(at(n) + HOUR_MS, at(n), &clock));
         assert_eq!(check.verdict(&clock), ZoneVerdict::Unknown);
     }
 
@@ -213,7 +211,7 @@ mod tests {
         let wrong = WrongZone {
             ahead_ms: 7_200_000,
             offset_s: 7_200,
-            epoch: 1_528_308_000,
+            at: UtcMs::from_seconds(1_528_308_000),
         };
         let here = |name: &str| (name.to_owned(), TimeZone::get(name).unwrap());
         assert!(

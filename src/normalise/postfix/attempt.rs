@@ -1,6 +1,7 @@
 //! What one attempt of Postfix means in the words of events.
 
 use crate::model::event::{Destination, Kind};
+use crate::model::time::UtcMs;
 use crate::normalise::repeats::event_key;
 use mailpulse_parsers::postfix::record::{Destination as To, PostfixDelivery, Status};
 use mailpulse_parsers::reply::{self, Reply};
@@ -71,7 +72,7 @@ fn unreached<'a>(delivery: &PostfixDelivery<'a>) -> Option<(Option<&'a [u8]>, Op
 
 /// What tells an attempt's line from the message's others. A host says enough; without one the text does: an alias may
 /// lead to two commands of one recipient.
-pub(super) fn identity(kind: Kind, delivery: &PostfixDelivery<'_>, ts_ms: i64) -> u64 {
+pub(super) fn identity(kind: Kind, delivery: &PostfixDelivery<'_>, ts_ms: UtcMs) -> u64 {
     let original = delivery.orig_to.unwrap_or_default();
     match delivery.relay.ip {
         ip @ Some(_) => event_key(kind, ts_ms, ip, [delivery.recipient, original]),

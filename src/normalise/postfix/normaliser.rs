@@ -8,6 +8,7 @@ use crate::model::direction::Reach;
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::SenderLine;
 use crate::normalise::clock::LogClock;
 use crate::normalise::join::{Arriving, Recall};
@@ -45,12 +46,12 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
-    pub fn goes_on_after(&mut self, newest_ms: i64) {
+    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.clock.goes_on_after(newest_ms);
     }
 
     /// UTC milliseconds of a stamp.
-    pub fn utc_ms(&mut self, stamp: &Stamp) -> i64 {
+    pub fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.clock.utc_ms(stamp)
     }
 

@@ -5,6 +5,7 @@ use crate::model::direction::Reach;
 use crate::model::event::{Destination, Event, EventSink, Kind, Message, OriginId};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::SenderLine;
 use crate::normalise::join::{Amendment, Arriving, Recall};
 use crate::normalise::messages::{LineAt, Messages};
@@ -157,7 +158,7 @@ impl HeldMessage<'_> {
                 queue_id: id,
                 origin,
                 first_hop,
-                from_ms: i64::MIN,
+                from_ms: UtcMs::MIN,
                 orphan: true,
             });
         }

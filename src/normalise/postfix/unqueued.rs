@@ -2,6 +2,7 @@
 
 use crate::model::event::{Event, EventSink, Kind, Message};
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::SenderLine;
 use crate::normalise::join::{Arriving, Recall};
 use crate::normalise::messages::{LineAt, Messages};
@@ -14,11 +15,11 @@ const ONE_MAIL_MS: i64 = 5_000;
 
 /// What `postdrop` gave up last: when, and whose mail.
 #[derive(Debug, Default)]
-pub(super) struct GivenUp(Option<(i64, Option<u64>)>);
+pub(super) struct GivenUp(Option<(UtcMs, Option<u64>)>);
 
 impl GivenUp {
     /// Whether a line is the first about its mail.
-    fn is_first(&mut self, program: Program, unqueued: &Unqueued<'_>, ts_ms: i64) -> bool {
+    fn is_first(&mut self, program: Program, unqueued: &Unqueued<'_>, ts_ms: UtcMs) -> bool {
         match program {
             Program::Postdrop => {
                 self.0 = Some((ts_ms, unqueued.uid));

@@ -5,6 +5,7 @@ use super::functions::name_of;
 use super::parse::one_select_of_server;
 use super::refusal::{refused, short};
 use super::times::{HINT, interval_ms, is_time_type, literal_ms};
+use crate::model::time::UtcMs;
 use crate::query::columns::TABLES;
 use crate::query::window::Window;
 use sqlparser::ast::{
@@ -477,7 +478,7 @@ impl VisitorMut for ServerDialect {
         if let TableFactor::Table { name, alias, .. } = factor
             && let Some(table) = TABLES.iter().find(|table| name.0.len() == 1 && last(name) == **table)
         {
-            let Window { since_ms, until_ms } = self.window;
+            let [since_ms, until_ms] = [self.window.since_ms, self.window.until_ms].map(UtcMs::get);
             let text = format!("SELECT * FROM {table} WHERE ts_ms >= {since_ms} AND ts_ms < {until_ms}");
             let subquery = match (&self.rates, one_select_of_server(&text)) {
                 (Some(rates), _) if *table == "rates" => Box::new(rates.clone()),

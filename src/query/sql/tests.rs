@@ -1,4 +1,5 @@
 use super::{for_embedded, for_server};
+use crate::model::time::UtcMs;
 use crate::query::Window;
 
 /// All that the embedded engine gets.
@@ -205,8 +206,8 @@ fn a_server_gets_its_own_words_and_no_changed_literal() {
     assert!(made.contains("'a FROM events, from rates \\\\ and it\\'s'"), "{made}");
     assert!(made.contains("FROM events, rates"), "{made}");
     let window = Window {
-        since_ms: 5,
-        until_ms: 9,
+        since_ms: UtcMs::new(5),
+        until_ms: UtcMs::new(9),
     };
     let (made, _) = for_server(
         "SELECT COUNT(*) FROM events e, rates WHERE e.kind = 'FROM rates'",

@@ -5,6 +5,7 @@ use crate::ingest::read_stage::{QUIET_MS, Reading};
 use crate::ingest::report::SourceReport;
 use crate::ingest::spec::Spec;
 use crate::ingest::{Job, Progress, RunLimits, SourcePipeline};
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::Attribution;
 use crate::service::follow::open_file::{OpenFile, Poll};
 use crate::service::follow::presence::Presence;
@@ -74,7 +75,7 @@ struct With<'s> {
 
 /// A round that looks at names: when, within which limits, and where it notes what it gave up.
 struct NameScan<'r> {
-    now_ms: i64,
+    now_ms: UtcMs,
     limits: &'r FollowLimits,
     round: &'r mut Round,
 }
@@ -87,7 +88,7 @@ struct Followed<'s> {
     job: Job,
     held: Vec<OpenFile>,
     /// Journals as they were when they were read.
-    journals: HashMap<PathBuf, Option<(i64, u64)>, FxBuildHasher>,
+    journals: HashMap<PathBuf, Option<(UtcMs, u64)>, FxBuildHasher>,
     /// Archives that could not be read to their end.
     archives: HashMap<PathBuf, Backoff, FxBuildHasher>,
     store: Backoff,
@@ -120,7 +121,7 @@ impl<'s> Follower<'s> {
 
     /// Reads and commits what is new. With `scanned`, the names were looked at; without, only files that are open are.
     /// `stop` ends it early, with what was read until then committed.
-    pub fn round(&mut self, now_ms: i64, scanned: Option<Vec<Job>>, stop: &AtomicBool) -> Round {
+    pub fn round(&mut self, now_ms: UtcMs, scanned: Option<Vec<Job>>, stop: &AtomicBool) -> Round {
         let mut round = Round::default();
         let is_scan = scanned.is_some();
         if let Some(jobs) = scanned {
@@ -228,7 +229,7 @@ impl<'s> Follower<'s> {
 
 impl<'s> Followed<'s> {
     /// The work of a round that looks at open files alone.
-    fn growth(&mut self, now_ms: i64, round: &mut Round) -> Job {
+    fn growth(&mut self, now_ms: UtcMs, round: &mut Round) -> Job {
         let mut work = self.no_work();
         for held in &self.held {
             match held.look(now_ms, QUIET_MS) {
@@ -354,7 +355,7 @@ impl<'s> Followed<'s> {
         &mut self,
         with: &With<'s>,
         work: &Job,
-        now_ms: i64,
+        now_ms: UtcMs,
         stop: &AtomicBool,
     ) -> Result<Option<SourceReport>, StoreError> {
         let first = work.families.first().map(|(spec, _)| spec);
@@ -416,7 +417,7 @@ impl<'s> Followed<'s> {
     }
 
     /// What was read need not be looked at again before it changes.
-    fn note(&mut self, work: &Job, now_ms: i64) {
+    fn note(&mut self, work: &Job, now_ms: UtcMs) {
         for found in work.families.iter().flat_map(|(_, family)| &family.files) {
             let stamp: Stamp = found.stamp();
             if self.presence.is_unread(&found.path) {

@@ -1,6 +1,7 @@
 //! Files that are kept open.
 
 use crate::ingest::spec::Spec;
+use crate::model::time::UtcMs;
 use crate::source::{Codec, Found, Stamp};
 use std::fs::File;
 use std::io;
@@ -21,7 +22,7 @@ pub(crate) struct OpenFile {
     /// As it was when it was read last, and whether it was quiet by then.
     read: Option<(Stamp, bool)>,
     /// No name leads to it since then.
-    pub(crate) nameless_since: Option<i64>,
+    pub(crate) nameless_since: Option<UtcMs>,
     /// It has been nameless and written to for so long that it is let go.
     pub(crate) given_up: bool,
 }
@@ -62,7 +63,7 @@ impl OpenFile {
     }
 
     /// Looks at it. `quiet_ms`: from when on an unfinished line counts as the last.
-    pub(crate) fn look(&self, now_ms: i64, quiet_ms: i64) -> io::Result<Poll> {
+    pub(crate) fn look(&self, now_ms: UtcMs, quiet_ms: i64) -> io::Result<Poll> {
         let stamp = Stamp::of(&self.file.metadata()?, Codec::Plain);
         let is_quiet = now_ms - stamp.mtime_ms > quiet_ms;
         Ok(match self.read {
@@ -73,7 +74,7 @@ impl OpenFile {
     }
 
     /// It is read now, as it is at `stamp`.
-    pub(crate) fn note_read(&mut self, stamp: &Stamp, now_ms: i64, quiet_ms: i64) {
+    pub(crate) fn note_read(&mut self, stamp: &Stamp, now_ms: UtcMs, quiet_ms: i64) {
         self.read = Some((*stamp, now_ms - stamp.mtime_ms > quiet_ms));
     }
 
@@ -83,7 +84,7 @@ impl OpenFile {
     }
 
     /// When it was written to last; none before it was read.
-    pub(crate) fn mtime_ms(&self) -> Option<i64> {
+    pub(crate) fn mtime_ms(&self) -> Option<UtcMs> {
         self.read.map(|(stamp, _)| stamp.mtime_ms)
     }
 

@@ -4,7 +4,7 @@
 
 use crate::ingest::Job;
 use crate::ingest::position::{KnownLog, path_of};
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, UtcMs};
 use crate::source::{Codec, Family, Found};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ const GONE_MS: i64 = 14 * DAY_MS;
 struct LiveFile {
     path: PathBuf,
     file: (u64, u64),
-    mtime_ms: i64,
+    mtime_ms: UtcMs,
     /// Since when nothing is there, by the clock.
-    missing_since: Option<i64>,
+    missing_since: Option<UtcMs>,
 }
 
 /// What a source's logs are, and which of them cannot be read.
@@ -65,7 +65,7 @@ impl Presence {
     }
 
     /// The names were looked at.
-    pub(crate) fn scanned(&mut self, job: &Job, now_ms: i64) {
+    pub(crate) fn scanned(&mut self, job: &Job, now_ms: UtcMs) {
         let families = || job.families.iter().map(|(_, family)| family);
         for family in families() {
             let newest = family.files.iter().rfind(|found| found.codec == Codec::Plain);
@@ -171,7 +171,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000_000;
 
-    fn found(name: &str, ino: u64, mtime_ms: i64) -> Found {
+    fn found(name: &str, ino: u64, mtime_ms: UtcMs) -> Found {
         Found {
             path: PathBuf::from("/nowhere").join(name),
             dev: 1,
@@ -190,7 +190,7 @@ mod tests {
     fn job(files: &[(&str, u64, i64)]) -> Job {
         let files: Vec<Found> = files
             .iter()
-            .map(|(name, ino, age)| found(name, *ino, NOW - age * 1000))
+            .map(|(name, ino, age)| found(name, *ino, UtcMs::new(NOW - age * 1000)))
             .collect();
         let family = Family {
             stem: PathBuf::from("/nowhere/mainlog"),
@@ -212,10 +212,10 @@ mod tests {
     /// Whether a source that was first as `before` is whole when it is as `after`.
     fn is_whole(before: &[(&str, u64, i64)], after: &[(&str, u64, i64)]) -> bool {
         let mut presence = Presence::default();
-        presence.scanned(&job(before), NOW);
+        presence.scanned(&job(before), UtcMs::new(NOW));
         assert!(presence.is_whole(&job(before)));
         let after = job(after);
-        presence.scanned(&after, NOW + 1000);
+        presence.scanned(&after, UtcMs::new(NOW + 1000));
         presence.is_whole(&after)
     }
 
@@ -246,17 +246,17 @@ mod tests {
     fn a_log_that_comes_back_is_whole_again_and_one_that_nobody_wrote_is_not_awaited() {
         let mut presence = Presence::default();
         let other = job(&[("other", 7, 5)]);
-        presence.scanned(&job(&[OLD, LIVE]), NOW);
-        presence.scanned(&job(&[OLD]), NOW + 1);
+        presence.scanned(&job(&[OLD, LIVE]), UtcMs::new(NOW));
+        presence.scanned(&job(&[OLD]), UtcMs::new(NOW + 1));
         assert!(!presence.is_whole(&job(&[OLD])));
-        presence.scanned(&job(&[OLD, LIVE]), NOW + 2);
+        presence.scanned(&job(&[OLD, LIVE]), UtcMs::new(NOW + 2));
         assert!(presence.is_whole(&job(&[OLD, LIVE])));
         let mut quiet = Presence::default();
         let old = Job {
             families: other.families.clone(),
             ..job(&[])
         };
-        quiet.scanned(&job(&[("mainlog", 2, 200_000)]), NOW);
+        quiet.scanned(&job(&[("mainlog", 2, 200_000)]), UtcMs::new(NOW));
         let old = Job {
             families: old
                 .families
@@ -273,7 +273,7 @@ mod tests {
                 .collect(),
             ..old
         };
-        quiet.scanned(&old, NOW + 1);
+        quiet.scanned(&old, UtcMs::new(NOW + 1));
         assert!(quiet.is_whole(&old));
     }
 
@@ -283,7 +283,7 @@ mod tests {
         let job = job(&[OLD, LIVE]);
         let live = vec![PathBuf::from("/nowhere/mainlog")];
         let both = vec![PathBuf::from("/nowhere/mainlog.1"), live[0].clone()];
-        presence.scanned(&job, NOW);
+        presence.scanned(&job, UtcMs::new(NOW));
         presence.read(&job, &both);
         assert!(presence.is_whole(&job), "no log of this kind");
         presence.read(&job, &[]);

@@ -3,7 +3,7 @@
 
 use crate::ingest::Job;
 use crate::ingest::accounting::Doubt;
-use crate::model::time::AHEAD_MS;
+use crate::model::time::{AHEAD_MS, UtcMs};
 use crate::service::follow::Backoff;
 use crate::source::{Found, Stamp};
 use rustc_hash::FxHashMap;
@@ -24,9 +24,9 @@ struct Wait {
 }
 
 impl Wait {
-    fn is_due(&self, now_ms: i64, found: Option<&Found>) -> bool {
+    fn is_due(&self, now_ms: UtcMs, found: Option<&Found>) -> bool {
         let stamp = found.map(Found::stamp);
-        let mtime_ms = stamp.map_or(i64::MIN, |stamp| stamp.mtime_ms);
+        let mtime_ms = stamp.map_or(UtcMs::MIN, |stamp| stamp.mtime_ms);
         let is_past = self.doubt.first_ms.saturating_sub(AHEAD_MS) <= now_ms.max(mtime_ms);
         self.retry.is_due(now_ms) && (is_past || stamp != self.stamp || stamp.is_none())
     }
@@ -43,7 +43,7 @@ impl Waits {
     }
 
     /// Takes out of a round's work what is not to be tried in it.
-    pub(crate) fn leave_out(&mut self, work: &mut Job, now_ms: i64) {
+    pub(crate) fn leave_out(&mut self, work: &mut Job, now_ms: UtcMs) {
         if self.0.is_empty() {
             return;
         }
@@ -76,7 +76,7 @@ impl Waits {
     }
 
     /// A log is in doubt, as `work` was read.
-    pub(crate) fn add(&mut self, doubt: Doubt, work: &Job, now_ms: i64) {
+    pub(crate) fn add(&mut self, doubt: Doubt, work: &Job, now_ms: UtcMs) {
         let files = work.families.iter().flat_map(|(_, family)| &family.files);
         let found = { files }.find(|found| found.path.as_os_str().as_bytes() == doubt.path);
         let stamp = found.map(Found::stamp);

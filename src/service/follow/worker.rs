@@ -5,7 +5,7 @@ use crate::config::{Config, TailConfig};
 use crate::ingest::cover;
 use crate::ingest::{self, Job, Progress, RunLimits};
 use crate::model::log_kinds::is_mta;
-use crate::model::time::HOUR_MS;
+use crate::model::time::{HOUR_MS, UtcMs};
 use crate::normalise::attribution::Attribution;
 use crate::service::follow::zones::ZoneWarnings;
 use crate::service::follow::{FollowLimits, Follower, Round};
@@ -370,7 +370,7 @@ fn scan_jobs(config: &Config, limits: &RunLimits, throttle: &mut LogThrottle) ->
     Ok(plan.jobs)
 }
 
-fn tell(round: &Round, throttle: &mut LogThrottle, now_ms: i64) {
+fn tell(round: &Round, throttle: &mut LogThrottle, now_ms: UtcMs) {
     for report in &round.reports {
         tracing::info!(
             host = report.host,
@@ -417,7 +417,7 @@ pub(super) fn patterns(config: &Config) -> Vec<PathBuf> {
 /// Whether names may have changed: the folders' own times say so.
 struct FolderTimes {
     patterns: Vec<PathBuf>,
-    seen: BTreeMap<PathBuf, Option<i64>>,
+    seen: BTreeMap<PathBuf, Option<UtcMs>>,
 }
 
 impl FolderTimes {
@@ -441,10 +441,10 @@ impl FolderTimes {
 
 /// What is done beside the rounds, each in its time.
 struct Maintenance {
-    heartbeat_ms: i64,
-    link_ms: i64,
-    compact_ms: i64,
-    forget_ms: i64,
+    heartbeat_ms: UtcMs,
+    link_ms: UtcMs,
+    compact_ms: UtcMs,
+    forget_ms: UtcMs,
     retain_days: u32,
     limits: FollowLimits,
     copies: crate::service::copies::Copies,
@@ -455,7 +455,7 @@ struct Maintenance {
 }
 
 impl Maintenance {
-    fn new(now_ms: i64, retain_days: u32, limits: FollowLimits) -> Self {
+    fn new(now_ms: UtcMs, retain_days: u32, limits: FollowLimits) -> Self {
         Maintenance {
             forget_ms: now_ms,
             retain_days,
@@ -469,7 +469,7 @@ impl Maintenance {
         }
     }
 
-    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, now_ms: i64) {
+    fn after(&mut self, store: &Store, follower: &mut Follower<'_>, round: &Round, now_ms: UtcMs) {
         for report in &round.reports {
             self.news |= report.counts.events > 0;
             if let Some((_, last)) = report.span_ms {
@@ -478,7 +478,7 @@ impl Maintenance {
             }
         }
         // A clock that was set back must not stop this for as long.
-        let is_due = |at: i64, every: i64| now_ms >= at || at - now_ms > 2 * every;
+        let is_due = |at: UtcMs, every: i64| now_ms >= at || at - now_ms > 2 * every;
         if is_due(self.heartbeat_ms, HEARTBEAT_MS) && !round.wants_scan {
             self.heartbeat_ms = now_ms + HEARTBEAT_MS;
             let lags = std::mem::take(&mut self.lags);

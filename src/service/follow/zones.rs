@@ -1,6 +1,7 @@
 //! ZoneWarnings that message IDs prove wrong: told at once, and kept for `status` until they are right.
 
 use crate::ingest::report::SourceReport;
+use crate::model::time::UtcMs;
 use crate::normalise::exim::zone::ZoneVerdict;
 use crate::service::log_throttle::LogThrottle;
 use crate::setup::zones;
@@ -13,7 +14,7 @@ pub(crate) struct ZoneWarnings(BTreeMap<(String, &'static str), bool>);
 
 impl ZoneWarnings {
     /// Takes what a round says.
-    pub(crate) fn take(&mut self, store: &Store, reports: &[SourceReport], throttle: &mut LogThrottle, now_ms: i64) {
+    pub(crate) fn take(&mut self, store: &Store, reports: &[SourceReport], throttle: &mut LogThrottle, now_ms: UtcMs) {
         for report in reports {
             let wrong = match report.zone {
                 ZoneVerdict::Unknown => continue,

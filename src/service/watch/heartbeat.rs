@@ -70,7 +70,7 @@ fn beat(heartbeats: &[DeadMansSwitch], judged: &JudgedLast, stop: &AtomicBool) {
     let mut throttle = LogThrottle::default();
     let mut was_well = true;
     while !stop.load(Ordering::Relaxed) {
-        let now = now_ms() / 1_000;
+        let now = now_ms().second().get();
         let is_well = judged.is_well(now);
         if was_well && !is_well && due.iter().any(|due| *due <= Instant::now()) {
             tracing::info!("no heartbeat is sent until mail is evaluated up to now");

@@ -241,7 +241,7 @@ impl Watch<'_> {
             // Kept before it is told: a crash in between tells later, not never.
             self.state.save(path).with_context(|| path.display().to_string())?;
         }
-        for why in self.state.deliver(self.channels, now / 1_000) {
+        for why in self.state.deliver(self.channels, now.second().get()) {
             tracing::warn!("not delivered, tried again later: {}", why);
         }
         self.state.save(path).with_context(|| path.display().to_string())

@@ -5,7 +5,7 @@ use crate::alert::state::SeenAlarm;
 use crate::analysis::alarms::{alarm_json, marked, minute, name_of, notice_id};
 use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::UtcMs;
 use serde_json::json;
 
 /// A notice about an alarm as it stands.
@@ -43,8 +43,8 @@ pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
 }
 
 /// A notice that nothing at all has come in since `newest_ms`.
-pub(super) fn silent(newest_ms: i64, now_ms: i64) -> SeenAlarm {
-    let since = minute(newest_ms / MINUTE_MS);
+pub(super) fn silent(newest_ms: UtcMs, now_ms: UtcMs) -> SeenAlarm {
+    let since = minute(newest_ms.minute().get());
     let summary = format!("no event has come into the store since {since}, and no tail reads: no verdict on any mail");
     SeenAlarm {
         notice: Notice {
@@ -57,10 +57,10 @@ pub(super) fn silent(newest_ms: i64, now_ms: i64) -> SeenAlarm {
             alarm: json!({ "series": { "store": "events" }, "state": "blind", "onset": since, "ended": null }),
             now: None,
             summary,
-            starts: newest_ms / 1_000,
+            starts: newest_ms.second().get(),
             ends: None,
         },
-        detected: now_ms / 1_000,
+        detected: now_ms.second().get(),
         silenced: false,
         provisional: false,
         is_part: false,

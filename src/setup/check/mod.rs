@@ -17,7 +17,7 @@ use crate::analysis::routes::{Route, routes};
 use crate::clock::now_ms;
 use crate::config::{Config, Source};
 use crate::model::human::{counted, duration};
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MIN, DAY_MS, MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::source::Limits;
@@ -77,7 +77,7 @@ pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) ->
 /// The store, and the last so many milliseconds that are stored; none without a store.
 fn newest(setup: &Setup, config: &Config, back_ms: i64) -> Option<(Store, Window)> {
     let store = setup.open_store(config).ok()?;
-    let present = present(&store, now_ms()).unwrap_or(i64::MAX);
+    let present = present(&store, now_ms()).unwrap_or(UtcMs::MAX);
     let (_, newest) = store.coverage().span_until(present).ok()??;
     let window = Window {
         since_ms: newest - back_ms,
@@ -129,8 +129,6 @@ fn closed_folder(glob: &str) -> Option<String> {
     })
 }
 
-/// Days of an outage that volumes should show.
-const DAY_MIN: i64 = 1_440;
 /// Services that are named.
 const NAMED: usize = 5;
 

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::detect::declared::{DeclaredTime, DueMail, DueOutcome, look_back};
 use crate::model::direction::DirectionView;
 use crate::model::human::counted;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -47,7 +47,7 @@ fn said(time: &DeclaredTime, words: &str) -> String {
 
 fn look(store: &dyn MailHistory, config: &Config) -> Result<PastSchedules> {
     let times = &config.detect.declared;
-    let until_ms = end_of(store, now_ms())?.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
+    let until_ms = end_of(store, now_ms())?.at_ms.floor_to(MINUTE_MS);
     let mut services: Vec<String> = times.iter().map(|time| time.service.clone()).collect();
     services.sort_unstable();
     services.dedup();
@@ -71,16 +71,16 @@ fn look(store: &dyn MailHistory, config: &Config) -> Result<PastSchedules> {
 }
 
 /// What became of the mails of a time.
-fn past(time: &DeclaredTime, minutes: &SeriesSet, until_ms: i64) -> String {
+fn past(time: &DeclaredTime, minutes: &SeriesSet, until_ms: UtcMs) -> String {
     let points = minutes.series.iter().find(|series| series.name == time.service);
-    let start = minutes.start_ms.div_euclid(MINUTE_MS);
+    let start = minutes.start_ms.minute().get();
     let count = |at: i64| {
         let point = usize::try_from(at - start)
             .ok()
             .and_then(|at| points?.points.get(at).copied());
         point.flatten().map(|mails| mails.round() as u32)
     };
-    let found = look_back(time, (start, until_ms.div_euclid(MINUTE_MS)), count);
+    let found = look_back(time, (start, until_ms.minute().get()), count);
     let of = |wanted: DueOutcome| found.iter().filter(move |(_, outcome)| *outcome == wanted);
     let (on_time, unknown) = (of(DueOutcome::OnTime).count(), of(DueOutcome::Unknown).count());
     let mut words = format!("the last {DAYS} days: {on_time} of {} on time", found.len() - unknown);

@@ -4,7 +4,7 @@ use super::finding::{Examination, FaultArea, Finding, NextStep};
 use crate::alert::state::AlertState;
 use crate::config::Config;
 use crate::model::human::ago;
-use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
 use crate::setup::alerts::{alert_state, alerts_path};
 use std::fs::{File, TryLockError};
 
@@ -12,7 +12,7 @@ use std::fs::{File, TryLockError};
 const BEHIND_MS: i64 = 30 * MINUTE_MS;
 
 /// Looks at them.
-pub(super) fn look(config: &Config, now_ms: i64, found: &mut Examination) {
+pub(super) fn look(config: &Config, now_ms: UtcMs, found: &mut Examination) {
     let state = match alert_state(config) {
         Ok((state, broken)) => {
             if let Some(what) = broken {
@@ -32,7 +32,7 @@ pub(super) fn look(config: &Config, now_ms: i64, found: &mut Examination) {
             return;
         }
     };
-    found.judged_ms = state.judged.map(|judged| judged.saturating_mul(1_000));
+    found.judged_ms = state.judged.map(UtcMs::from_seconds);
     found
         .findings
         .extend(watch(is_watched(config), found.judged_ms, found.newest_ms, now_ms));
@@ -45,8 +45,8 @@ fn is_watched(config: &Config) -> bool {
     lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn watch(is_watched: bool, judged_ms: Option<i64>, newest_ms: Option<i64>, now_ms: i64) -> Option<Finding> {
-    let until = |judged: i64| format!("mail was judged until {} ({})", rfc3339(judged), ago(now_ms - judged));
+fn watch(is_watched: bool, judged_ms: Option<UtcMs>, newest_ms: Option<UtcMs>, now_ms: UtcMs) -> Option<Finding> {
+    let until = |judged: UtcMs| format!("mail was judged until {} ({})", rfc3339(judged), ago(now_ms - judged));
     match (is_watched, judged_ms) {
         (false, judged) => Some(Finding::new(
             FaultArea::Channels,
@@ -78,7 +78,7 @@ fn failing(state: &AlertState) -> Vec<Finding> {
     let channels = state.channels().into_iter().filter(|channel| channel.is_failing());
     let finding = channels.map(|channel| {
         let since = channel.since.map_or(String::new(), |since| {
-            format!(", since {}", rfc3339(since.saturating_mul(1_000)))
+            format!(", since {}", rfc3339(UtcMs::from_seconds(since)))
         });
         let what = format!(
             "the alert channel {} fails{since}: {} notices wait, {} were refused: {}",
@@ -101,15 +101,36 @@ mod tests {
     fn a_watch_that_is_away_and_one_that_is_behind_are_two_faults() {
         let now = 1_000 * MINUTE_MS;
         let id = |finding: Option<Finding>| finding.map(|finding| finding.id);
-        assert_eq!(id(watch(false, None, None, now)), Some("watch_not_running"));
-        assert_eq!(id(watch(false, Some(now), Some(now), now)), Some("watch_not_running"));
-        assert_eq!(id(watch(true, Some(now - BEHIND_MS), Some(now), now)), None);
+        assert_eq!(id(watch(false, None, None, UtcMs::new(now))), Some("watch_not_running"));
         assert_eq!(
-            id(watch(true, Some(now - BEHIND_MS - 1), Some(now), now)),
+            id(watch(
+                false,
+                Some(UtcMs::new(now)),
+                Some(UtcMs::new(now)),
+                UtcMs::new(now)
+            )),
+            Some("watch_not_running")
+        );
+        assert_eq!(
+            id(watch(
+                true,
+                Some(UtcMs::new(now - BEHIND_MS)),
+                Some(UtcMs::new(now)),
+                UtcMs::new(now)
+            )),
+            None
+        );
+        assert_eq!(
+            id(watch(
+                true,
+                Some(UtcMs::new(now - BEHIND_MS - 1)),
+                Some(UtcMs::new(now)),
+                UtcMs::new(now)
+            )),
             Some("watch_behind")
         );
         assert_eq!(
-            id(watch(true, Some(0), Some(0), now)),
+            id(watch(true, Some(UtcMs::EPOCH), Some(UtcMs::EPOCH), UtcMs::new(now))),
             None,
             "no line comes in: the source is stale"
         );

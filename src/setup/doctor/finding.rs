@@ -1,5 +1,7 @@
 //! What an examination asks and gives.
 
+use crate::model::time::UtcMs;
+
 /// Where a fault is. The order is that of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FaultArea {
@@ -79,7 +81,7 @@ pub struct DoctorOptions {
     /// Free bytes below which the store's disk is nearly full, if it is not decided by the disk's size.
     pub free_bytes_min: Option<u64>,
     /// The clock, UTC milliseconds.
-    pub now_ms: i64,
+    pub now_ms: UtcMs,
 }
 
 /// What was found.
@@ -90,9 +92,9 @@ pub struct Examination {
     /// Sources that were read so far.
     pub sources: usize,
     /// The newest line of them, UTC milliseconds.
-    pub newest_ms: Option<i64>,
+    pub newest_ms: Option<UtcMs>,
     /// Until when mail has been judged, UTC milliseconds.
-    pub judged_ms: Option<i64>,
+    pub judged_ms: Option<UtcMs>,
     /// Channels of alarms.
     pub channels: usize,
 }

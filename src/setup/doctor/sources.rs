@@ -6,7 +6,7 @@ use crate::analysis::severity::UNPARSED_SHARE_MAX;
 use crate::analysis::sources::{SourceStatus, SourceVerdict, percent, statuses};
 use crate::config::Config;
 use crate::model::human::{ago, counted};
-use crate::model::time::{MINUTE_MS, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
 use crate::query::history::Backend;
 use crate::setup::Setup;
 use crate::setup::plan::Plan;
@@ -46,8 +46,8 @@ pub(super) fn look(setup: &Setup, config: &Config, plan: &Plan, options: &Doctor
 }
 
 /// Whether logs are followed: a tail holds the store, and says every minute that it has read everything.
-fn tail(is_written: bool, beat_ms: Option<i64>, now_ms: i64) -> Option<Finding> {
-    let last = |beat: i64| {
+fn tail(is_written: bool, beat_ms: Option<UtcMs>, now_ms: UtcMs) -> Option<Finding> {
+    let last = |beat: UtcMs| {
         format!(
             "it last had read everything at {} ({})",
             rfc3339(beat),
@@ -154,10 +154,16 @@ mod tests {
     fn a_tail_that_is_away_and_one_that_is_behind_are_two_faults() {
         let now = 100 * MINUTE_MS;
         let id = |finding: Option<Finding>| finding.map(|finding| finding.id);
-        assert_eq!(id(tail(false, None, now)), Some("tail_not_running"));
-        assert_eq!(id(tail(false, Some(now), now)), Some("tail_not_running"));
-        assert_eq!(id(tail(true, Some(now - BEHIND_MS), now)), None);
-        assert_eq!(id(tail(true, Some(now - BEHIND_MS - 1), now)), Some("tail_behind"));
-        assert_eq!(id(tail(true, None, now)), None, "it has just begun");
+        assert_eq!(id(tail(false, None, UtcMs::new(now))), Some("tail_not_running"));
+        assert_eq!(
+            id(tail(false, Some(UtcMs::new(now)), UtcMs::new(now))),
+            Some("tail_not_running")
+        );
+        assert_eq!(id(tail(true, Some(UtcMs::new(now - BEHIND_MS)), UtcMs::new(now))), None);
+        assert_eq!(
+            id(tail(true, Some(UtcMs::new(now - BEHIND_MS - 1)), UtcMs::new(now))),
+            Some("tail_behind")
+        );
+        assert_eq!(id(tail(true, None, UtcMs::new(now))), None, "it has just begun");
     }
 }

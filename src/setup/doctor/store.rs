@@ -4,6 +4,7 @@ use super::finding::{DoctorOptions, FaultArea, Finding, NextStep};
 use super::service_user::ServiceUser;
 use crate::config::Config;
 use crate::model::human::size;
+use crate::model::time::UtcMs;
 use crate::setup::Setup;
 use crate::setup::disk::DiskRoom;
 use crate::store::clickhouse::migrate::{self, MigrationPlan};
@@ -68,7 +69,7 @@ fn fault(id: &'static str, what: impl std::fmt::Display, next: NextStep) -> Find
 }
 
 /// What is wrong with a store that opens.
-fn of_store(store: &Store, config: &Config, now_ms: i64, findings: &mut Vec<Finding>) {
+fn of_store(store: &Store, config: &Config, now_ms: UtcMs, findings: &mut Vec<Finding>) {
     if let Some(pid) = store.writer() {
         findings.extend(locked(pid, &arguments_of(pid)));
     }

@@ -1,5 +1,6 @@
 //! The table of the module's page, as code.
 
+use crate::model::time::UtcMs;
 use std::io;
 
 use super::super::{Codec, Stamp};
@@ -29,7 +30,7 @@ pub enum OldFile {
         /// Its size now.
         size: u64,
         /// Its time of change now.
-        mtime_ms: i64,
+        mtime_ms: UtcMs,
     },
 }
 

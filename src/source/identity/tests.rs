@@ -1,5 +1,6 @@
 //! The table, row by row.
 
+use crate::model::time::UtcMs;
 use std::io;
 
 use super::super::{Codec, Stamp};
@@ -12,7 +13,7 @@ const FILE: Stamp = Stamp {
     dev: 1,
     ino: 10,
     size: 0,
-    mtime_ms: 1000,
+    mtime_ms: UtcMs::new(1000),
     codec: Codec::Plain,
 };
 
@@ -83,7 +84,10 @@ fn judged(known: &[KnownIdentity], content: &[u8], stamp: Stamp) -> LogVerdict {
     judged_but(known, content, stamp, &[])
 }
 
-const LATER: Stamp = Stamp { mtime_ms: 2000, ..FILE };
+const LATER: Stamp = Stamp {
+    mtime_ms: UtcMs::new(2000),
+    ..FILE
+};
 const OTHER: Stamp = Stamp { ino: 11, ..LATER };
 const PACKED: Stamp = Stamp {
     codec: Codec::Gzip,
@@ -226,12 +230,12 @@ fn moved_copied_or_compressed_goes_on_where_it_was() {
     // copytruncate: the copy is seen while the old file is still there, or already cut.
     known[0].old_file = OldFile::Alive {
         size: content.len() as u64 + 100,
-        mtime_ms: 3000,
+        mtime_ms: UtcMs::new(3000),
     };
     assert_eq!(judged(&known, &content, OTHER), elsewhere(false));
     known[0].old_file = OldFile::Alive {
         size: 0,
-        mtime_ms: 3000,
+        mtime_ms: UtcMs::new(3000),
     };
     assert_eq!(judged(&known, &content, OTHER), elsewhere(false));
 }
@@ -271,7 +275,7 @@ fn a_first_line_in_common_while_the_first_log_grows() {
     let mut known = [known(&header, header.len(), FILE)];
     known[0].old_file = OldFile::Alive {
         size: 500,
-        mtime_ms: 3000,
+        mtime_ms: UtcMs::new(3000),
     };
     let second = [header.clone(), log("b", 2)].concat();
     assert_eq!(

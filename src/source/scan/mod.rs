@@ -10,6 +10,7 @@ mod skipped;
 mod tests;
 mod walk;
 
+use crate::model::time::UtcMs;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -36,7 +37,7 @@ pub struct Found {
     /// Size on disk.
     pub size: u64,
     /// Time of the last change, milliseconds since 1970.
-    pub mtime_ms: i64,
+    pub mtime_ms: UtcMs,
     /// By its magic bytes.
     pub codec: Codec,
 }

@@ -4,6 +4,7 @@ use super::senders::{JUDGED_MAX, SenderKey, facts, sender_key};
 use super::tally::NameTally;
 use crate::model::event::Kind;
 use crate::model::service_names::{UNATTRIBUTED, is_reserved};
+use crate::model::time::UtcMs;
 use crate::normalise::attribution::Attribution;
 use crate::normalise::judge::{Beside, Judgement, RowEvidence, Undecided, hostgroup, judge};
 use crate::store::columnar::{ArrivalRow, Attribute, Attributed, StoredSender};
@@ -32,13 +33,13 @@ pub struct Relabel<'a> {
     /// Services that sources' configuration, or their kind, gives to whole logs.
     pub of_logs: &'a [String],
     /// First event and the one after the last, UTC milliseconds; widened to whole minutes.
-    pub window_ms: (i64, i64),
+    pub window_ms: (UtcMs, UtcMs),
     /// Only tells what would be done.
     pub is_dry: bool,
 }
 
 /// Messages in a queue: when they arrived, and service and hostgroup that their arrivals have got.
-pub(super) type OpenArrivals = HashMap<(i64, String), (i64, Option<(String, String)>), RandomState>;
+pub(super) type OpenArrivals = HashMap<(i64, String), (UtcMs, Option<(String, String)>), RandomState>;
 
 /// What has been done so far.
 #[derive(Default)]
@@ -56,7 +57,7 @@ pub(super) struct RelabelProgress {
 /// Who judges.
 pub(super) struct Judges<'a> {
     pub(super) what: &'a Relabel<'a>,
-    pub(super) window: (i64, i64),
+    pub(super) window: (UtcMs, UtcMs),
     pub(super) sources: BTreeMap<i64, (String, String)>,
     /// Names that rows may bear, by source.
     pub(super) derived: BTreeMap<i64, HashSet<String, RandomState>>,
@@ -191,7 +192,7 @@ impl Attribute for SegmentJudge<'_, '_> {
         }
     }
 
-    fn arrived(&mut self, queue_id: &str, ts_ms: i64, is: &Attributed) {
+    fn arrived(&mut self, queue_id: &str, ts_ms: UtcMs, is: &Attributed) {
         if self.done.open.is_empty() {
             return;
         }

@@ -6,7 +6,7 @@
 
 use super::judges::{Judges, OpenArrivals, Relabel, RelabelProgress, Relabelled, SegmentJudge};
 use crate::model::text::text;
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{CivilDay, MINUTE_MS, UtcMs};
 use crate::normalise::join::OpenRecord;
 use crate::store::catalogue::{
     AttributionNote, Moved, Reason, Segment, each_open, is_relabelling, note_attribution, note_attribution_at,
@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The store cannot be read or written; the outbox is full: what is done by then is done.
 pub fn relabel(store: &Store, what: &Relabel<'_>) -> Result<Relabelled, StoreError> {
     let (since, until) = what.window_ms;
-    let whole = |ms: i64| ms.saturating_sub(ms.rem_euclid(MINUTE_MS));
+    let whole = |at: UtcMs| at.floor_to(MINUTE_MS);
     let window = match until.checked_add(MINUTE_MS - 1) {
         Some(until) => (whole(since), whole(until)),
         None => (whole(since), until),
@@ -50,7 +50,7 @@ pub fn relabel(store: &Store, what: &Relabel<'_>) -> Result<Relabelled, StoreErr
 fn attribute_anew(
     store: &Store,
     what: &Relabel<'_>,
-    window: (i64, i64),
+    window: (UtcMs, UtcMs),
     is_dry: bool,
 ) -> Result<RelabelProgress, StoreError> {
     let mut judges = Judges {
@@ -81,7 +81,7 @@ fn attribute_anew(
     };
     let mtas = mtas(&store.catalogue().connection())?;
     let all = store.segments().between(window.0, window.1)?;
-    let days: BTreeSet<i64> = all.iter().map(|segment| segment.day).collect();
+    let days: BTreeSet<CivilDay> = all.iter().map(|segment| segment.day).collect();
     for day in days {
         relabel_day(store, &mtas, day, &mut judges, &mut done)?;
     }
@@ -91,11 +91,11 @@ fn attribute_anew(
 fn relabel_day(
     store: &Store,
     mtas: &Mtas,
-    day: i64,
+    day: CivilDay,
     judges: &mut Judges<'_>,
     done: &mut RelabelProgress,
 ) -> Result<(), StoreError> {
-    let mut segments = store.segments().between(day * DAY_MS, (day + 1) * DAY_MS)?;
+    let mut segments = store.segments().between(day.start(), (day + 1).start())?;
     segments.retain(|segment| segment.day == day);
     let mut learnt = LearntBySource::default();
     if mtas.hosts.len() > 1 {
@@ -180,22 +180,22 @@ fn relabel_open(store: &Store, done: &RelabelProgress) -> Result<(), StoreError>
 }
 
 /// Notes what the rows of the window do to the series at its ends.
-fn note_edges(store: &Store, done: &RelabelProgress, (since, until): (i64, i64)) -> Result<(), StoreError> {
+fn note_edges(store: &Store, done: &RelabelProgress, (since, until): (UtcMs, UtcMs)) -> Result<(), StoreError> {
     if done.told.segments == 0 {
         return Ok(());
     }
     let mut connection = store.catalogue().connection();
     let transaction = connection.begin()?;
-    let Some((first, last)) = span_until(&transaction, i64::MAX)? else {
+    let Some((first, last)) = span_until(&transaction, UtcMs::MAX)? else {
         return Ok(());
     };
     if first < since {
         let begun = relabelled(done.services.result(), done.hostgroups.result());
-        note_attribution_at(&transaction, since.div_euclid(MINUTE_MS) - 1, &begun)?;
+        note_attribution_at(&transaction, since.minute() - 1, &begun)?;
     }
     if last >= until {
         let over = relabelled(done.services.undone(), done.hostgroups.undone());
-        note_attribution_at(&transaction, until.div_euclid(MINUTE_MS) - 1, &over)?;
+        note_attribution_at(&transaction, until.minute() - 1, &over)?;
     }
     transaction.commit()?;
     Ok(())
@@ -206,13 +206,13 @@ fn note_edges(store: &Store, done: &RelabelProgress, (since, until): (i64, i64))
 fn note_relabelled(
     store: &Store,
     what: &Relabel<'_>,
-    (since, until): (i64, i64),
+    (since, until): (UtcMs, UtcMs),
     done: &RelabelProgress,
     notes: i64,
 ) -> Result<(), StoreError> {
     let mut connection = store.catalogue().connection();
     let transaction = connection.begin()?;
-    let minutes = (since.div_euclid(MINUTE_MS), until.div_euclid(MINUTE_MS));
+    let minutes = (since.minute(), until.minute());
     let kept: BTreeSet<&str> = done.told.unjudged.keys().map(|(service, _)| service.as_str()).collect();
     settle_attribution_notes(&transaction, notes, minutes, &|name| kept.contains(name))?;
     if (since, until) == WHOLE {
@@ -241,4 +241,4 @@ fn relabelled(services: Moved, hostgroups: Moved) -> AttributionNote {
 }
 
 /// A window without ends.
-const WHOLE: (i64, i64) = (i64::MIN, i64::MAX);
+const WHOLE: (UtcMs, UtcMs) = (UtcMs::MIN, UtcMs::MAX);

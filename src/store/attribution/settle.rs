@@ -4,7 +4,7 @@ use super::senders::{JUDGED_MAX, SenderKey, facts, sender_key};
 use super::tally::NameTally;
 use crate::model::log_kinds::is_mta;
 use crate::model::service_names::{AUTHENTICATED, INBOUND, is_reserved};
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, UtcMs};
 use crate::normalise::attribution::Attribution;
 use crate::normalise::judge::{Beside, Judgement, RowEvidence, Undecided, hostgroup, judge};
 use crate::store::catalogue::{AttributionNote, Moved, Reason};
@@ -54,7 +54,7 @@ fn moved_by(store: &Store, with: &Attribution, of_logs: &[String]) -> Result<(Mo
     let Some((_, newest)) = store.coverage().span()? else {
         return Ok(Default::default());
     };
-    let mut segments = store.segments().between(newest - RECENT_MS, i64::MAX)?;
+    let mut segments = store.segments().between(newest - RECENT_MS, UtcMs::MAX)?;
     segments.reverse();
     let sources = store.positions().names()?;
     let mut derived: BTreeMap<i64, HashSet<String, RandomState>> = BTreeMap::new();

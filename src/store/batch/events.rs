@@ -304,7 +304,7 @@ impl EventSink for Batch {
             Err(_) => self.locals.extend_from_slice(event.recipient_local),
         }
         let row = BatchRow {
-            ts_ms: event.ts_ms,
+            ts_ms: event.ts_ms.get(),
             offset: event.offset as i64,
             slot: event.slot,
             log: self.log,

@@ -1,6 +1,6 @@
 //! Which rows of what is read a batch keeps, where it does not keep all.
 
-use crate::model::time::DAY_MS;
+use crate::model::time::{CivilDay, UtcMs};
 use crate::store::catalogue::OffsetSpan;
 use rustc_hash::FxHashMap;
 
@@ -40,7 +40,7 @@ pub struct WantedRows {
     /// What is there.
     pub stored: StoredOffsets,
     /// Only these days, and of each day these offsets of logs (none: all). None: all that is not stored.
-    pub days: Option<FxHashMap<i64, Option<Vec<OffsetSpan>>>>,
+    pub days: Option<FxHashMap<CivilDay, Option<Vec<OffsetSpan>>>>,
     /// Up to where each log had been read; what comes after it was never stored.
     read_to: Option<FxHashMap<u64, u64>>,
 }
@@ -52,10 +52,10 @@ impl WantedRows {
     }
 
     /// Whether a row is to be added.
-    pub fn has(&self, log: u64, offset: u64, ts_ms: i64) -> bool {
+    pub fn has(&self, log: u64, offset: u64, ts_ms: UtcMs) -> bool {
         let is_missing = match &self.days {
             None => true,
-            Some(days) => match days.get(&ts_ms.div_euclid(DAY_MS)) {
+            Some(days) => match days.get(&ts_ms.day()) {
                 None => false,
                 Some(None) => true,
                 Some(Some(spans)) => {

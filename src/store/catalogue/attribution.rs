@@ -7,7 +7,7 @@
 use super::minutes::last_minute;
 use super::numbers::{get, put};
 use super::{Catalogue, CatalogueError, Connection};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{Minute, UtcMs};
 use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +113,8 @@ impl AttributionNote {
 pub struct AttributionChange {
     /// Number: later notes have larger ones.
     pub number: i64,
-    /// The last minute of what was stored before, since 1970-01-01 UTC: rows behind it are of the new attribution.
-    pub minute: i64,
+    /// The last minute of what was stored before: rows behind it are of the new attribution.
+    pub minute: Minute,
     /// Version of the new attribution, as hexadecimal digits.
     pub version: String,
     /// What changed.
@@ -170,7 +170,7 @@ impl AttributionChanges<'_> {
             };
             changes.push(AttributionChange {
                 number: row.get(0)?,
-                minute: row.get(1)?,
+                minute: row.get(1).map(Minute::new)?,
                 version: format!("{:016x}", row.get::<_, i64>(2)?),
                 note: AttributionNote {
                     reason: Reason::named(&row.get::<_, String>(3)?),
@@ -203,7 +203,7 @@ pub fn note_attribution(transaction: &Connection, note: &AttributionNote) -> Res
 /// The same for what changes at a minute of the logs; never before what is stored by then.
 pub fn note_attribution_from(
     transaction: &Connection,
-    minute: i64,
+    minute: Minute,
     note: &AttributionNote,
 ) -> Result<(), CatalogueError> {
     let last = last_judged(transaction)?.unwrap_or(minute);
@@ -213,7 +213,7 @@ pub fn note_attribution_from(
 /// The same with a minute of its own.
 pub fn note_attribution_at(
     transaction: &Connection,
-    minute: i64,
+    minute: Minute,
     note: &AttributionNote,
 ) -> Result<(), CatalogueError> {
     let version = get(transaction, VERSION)?;
@@ -222,7 +222,7 @@ pub fn note_attribution_at(
     transaction.execute(
         "INSERT INTO attribution_change (minute, version, reason, services, hostgroups) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
-            minute,
+            minute.get(),
             version,
             note.reason.as_str(),
             text(&note.services)?,
@@ -241,7 +241,7 @@ pub fn note_attribution_at(
 pub fn settle_attribution_notes(
     transaction: &Connection,
     last: i64,
-    (first, end): (i64, i64),
+    (first, end): (Minute, Minute),
     is_kept: &dyn Fn(&str) -> bool,
 ) -> Result<(), CatalogueError> {
     if !has_table(transaction)? {
@@ -252,7 +252,7 @@ pub fn settle_attribution_notes(
                   WHERE minute >= ?1 AND minute < ?2 AND id <= ?3 AND NOT (minute = ?2 - 1 AND reason = ?4)",
     )?;
     let relabelled = Reason::Relabelled.as_str();
-    let notes = find.query_map(params![first, end, last, relabelled], |row| {
+    let notes = find.query_map(params![first.get(), end.get(), last, relabelled], |row| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     })?;
     let notes: Vec<(i64, String, String)> = notes.collect::<Result<_, _>>()?;
@@ -279,12 +279,12 @@ pub fn put_attribution_version(transaction: &Connection, version: i64) -> Result
 }
 
 /// The last minute of an event, a line or a heartbeat: as far as anybody may have judged.
-fn last_judged(connection: &Connection) -> Result<Option<i64>, CatalogueError> {
+fn last_judged(connection: &Connection) -> Result<Option<Minute>, CatalogueError> {
     let event: Option<i64> = connection
         .query_row("SELECT max(last_ms) FROM segment", [], |row| row.get(0))
         .optional()?
         .flatten();
-    let Some(event) = event.map(|event| event.div_euclid(MINUTE_MS)) else {
+    let Some(event) = event.map(|event| UtcMs::new(event).minute()) else {
         return Ok(None);
     };
     let line = last_minute(connection)?;
@@ -305,14 +305,14 @@ mod tests {
     #[test]
     fn a_change_is_not_before_what_anybody_may_have_judged() {
         let (_folder, store) = catalogue();
-        with_rows_until(&store, 125_000);
+        with_rows_until(&store, UtcMs::new(125_000));
         let heartbeat = Heartbeat {
             source: 1,
             lag_ms: None,
         };
-        add_heartbeats(&store.connection(), &[heartbeat], 20).unwrap();
+        add_heartbeats(&store.connection(), &[heartbeat], Minute::new(20)).unwrap();
         note_attribution(&store.connection(), &gone("shop")).unwrap();
-        assert_eq!(AttributionChanges(&store).changes().unwrap()[0].minute, 20);
+        assert_eq!(AttributionChanges(&store).changes().unwrap()[0].minute, Minute::new(20));
     }
 
     #[test]
@@ -321,12 +321,17 @@ mod tests {
         let many: Vec<String> = (0..NAMES_MAX + 5).map(|n| n.to_string()).collect();
         let connection = store.connection();
         for minute in 0..NOTES_MAX as i64 + 3 {
-            note_attribution_at(&connection, minute, &gone("shop")).unwrap();
+            note_attribution_at(&connection, Minute::new(minute), &gone("shop")).unwrap();
         }
-        note_attribution_at(&connection, 7, &AttributionNote::ended(Reason::Eviction, many)).unwrap();
+        note_attribution_at(
+            &connection,
+            Minute::new(7),
+            &AttributionNote::ended(Reason::Eviction, many),
+        )
+        .unwrap();
         drop(connection);
         let changes = AttributionChanges(&store).changes().unwrap();
-        assert_eq!((changes.len(), changes[0].minute), (NOTES_MAX, 4));
+        assert_eq!((changes.len(), changes[0].minute), (NOTES_MAX, Minute::new(4)));
         let last = &changes.last().unwrap().note;
         assert_eq!((last.reason, last.services.ended.len()), (Reason::Eviction, NAMES_MAX));
     }

@@ -5,6 +5,7 @@
 //! (compaction) leaves none; neither does retention, because what was learnt of an expired day stays true.
 
 use super::{Catalogue, CatalogueError, Connection};
+use crate::model::time::{DAY_MIN, Minute};
 use rusqlite::{OptionalExtension as _, params};
 
 /// Made when it is first written: an older program reads a store that has it, and this one a store that has not.
@@ -12,29 +13,28 @@ const TABLE: &str = "
 CREATE TABLE IF NOT EXISTS changed_minute (minute INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS changed_by_number ON changed_minute (number);";
 
-const DAY: i64 = 1440;
 /// Minutes that are known one by one, back from the newest; before them, a day is known as a whole.
-const FINE: i64 = 3 * DAY;
+const FINE: i64 = 3 * DAY_MIN;
 /// And so many more before they are summed up, so that it happens once a day.
-const SLACK: i64 = DAY;
+const SLACK: i64 = DAY_MIN;
 
 /// Notes that something new is said of minutes from this one on, inside the transaction that says it.
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn note_changed(transaction: &Connection, minute: i64) -> Result<(), CatalogueError> {
+pub fn note_changed(transaction: &Connection, minute: Minute) -> Result<(), CatalogueError> {
     transaction.execute_batch(TABLE)?;
     transaction.execute(
         "INSERT INTO changed_minute SELECT ?1, coalesce(max(number), 0) + 1 FROM changed_minute WHERE true
          ON CONFLICT DO UPDATE SET number = excluded.number",
-        [minute],
+        [minute.get()],
     )?;
     let fine: Option<i64> = transaction
         .prepare_cached(
             "SELECT max(minute) - ?1 FROM changed_minute
              HAVING (SELECT min(minute) FROM changed_minute WHERE minute % ?2 <> 0) < max(minute) - ?1 - ?3",
         )?
-        .query_row(params![FINE, DAY, SLACK], |row| row.get(0))
+        .query_row(params![FINE, DAY_MIN, SLACK], |row| row.get(0))
         .optional()?;
     match fine {
         Some(fine) => sum_up(transaction, fine),
@@ -50,11 +50,11 @@ fn sum_up(transaction: &Connection, before: i64) -> Result<(), CatalogueError> {
         "INSERT INTO changed_minute
          SELECT minute - ((minute % ?2) + ?2) % ?2 AS day, max(number) FROM changed_minute WHERE minute < ?1 GROUP BY day
          ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
-        params![before, DAY],
+        params![before, DAY_MIN],
     )?;
     transaction.execute(
         "DELETE FROM changed_minute WHERE minute < ?1 AND minute % ?2 <> 0",
-        params![before, DAY],
+        params![before, DAY_MIN],
     )?;
     Ok(())
 }
@@ -81,15 +81,16 @@ impl ChangedMinutes<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn first_since(&self, number: i64, from: i64, to: i64) -> Result<Option<i64>, CatalogueError> {
+    pub fn first_since(&self, number: i64, from: Minute, to: Minute) -> Result<Option<Minute>, CatalogueError> {
         let connection = self.0.connection();
         if !has_table(&connection)? {
             return Ok(None);
         }
         let first = "SELECT min(minute) FROM changed_minute WHERE number > ?1 AND minute >= ?2 AND minute < ?3";
-        Ok(connection
+        let found: Option<i64> = connection
             .prepare_cached(first)?
-            .query_row(params![number, from, to], |row| row.get(0))?)
+            .query_row(params![number, from.get(), to.get()], |row| row.get(0))?;
+        Ok(found.map(Minute::new))
     }
 }
 
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
     use crate::store::catalogue::fixtures::catalogue;
 
-    const NOW: i64 = 25_000 * DAY + 700;
+    const NOW: Minute = Minute::new(25_000 * DAY_MIN + 700);
 
     #[test]
     fn a_change_is_found_by_who_judged_its_minute_before_it_came() {
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!(
             (
                 changes.newest().unwrap(),
-                changes.first_since(0, i64::MIN, i64::MAX).unwrap()
+                changes.first_since(0, Minute::MIN, Minute::MAX).unwrap()
             ),
             (0, None)
         );
@@ -121,13 +122,13 @@ mod tests {
         let mark = changes.newest().unwrap();
         note(NOW + 10);
         // Whoever has judged up to minute 10 has lost nothing.
-        assert_eq!(changes.first_since(mark, i64::MIN, NOW + 10).unwrap(), None);
+        assert_eq!(changes.first_since(mark, Minute::MIN, NOW + 10).unwrap(), None);
         note(NOW + 4);
-        assert_eq!(changes.first_since(mark, i64::MIN, NOW + 10).unwrap(), Some(NOW + 4));
+        assert_eq!(changes.first_since(mark, Minute::MIN, NOW + 10).unwrap(), Some(NOW + 4));
         assert_eq!(changes.first_since(mark, NOW + 5, NOW + 10).unwrap(), None);
         assert_eq!(
             changes
-                .first_since(changes.newest().unwrap(), i64::MIN, i64::MAX)
+                .first_since(changes.newest().unwrap(), Minute::MIN, Minute::MAX)
                 .unwrap(),
             None
         );
@@ -139,8 +140,8 @@ mod tests {
         let changes = ChangedMinutes(&catalogue);
         let mut connection = catalogue.connection();
         let transaction = connection.begin().unwrap();
-        let first = NOW - NOW % DAY;
-        for minute in 0..12 * DAY {
+        let first = NOW.floor_to(DAY_MIN);
+        for minute in 0..12 * DAY_MIN {
             note_changed(&transaction, first + minute).unwrap();
         }
         transaction.commit().unwrap();
@@ -150,14 +151,14 @@ mod tests {
         assert!(rows <= FINE + SLACK + 12, "{rows}");
         drop(connection);
         let mark = changes.newest().unwrap();
-        note_changed(&catalogue.connection(), first + 2 * DAY + 77).unwrap();
+        note_changed(&catalogue.connection(), first + 2 * DAY_MIN + 77).unwrap();
         // Of an old day only the day is known: never later than it was.
-        for minute in 0..2 * DAY {
-            note_changed(&catalogue.connection(), first + 12 * DAY + minute).unwrap();
+        for minute in 0..2 * DAY_MIN {
+            note_changed(&catalogue.connection(), first + 12 * DAY_MIN + minute).unwrap();
         }
         assert_eq!(
-            changes.first_since(mark, i64::MIN, first + 12 * DAY).unwrap(),
-            Some(first + 2 * DAY)
+            changes.first_since(mark, Minute::MIN, first + 12 * DAY_MIN).unwrap(),
+            Some(first + 2 * DAY_MIN)
         );
     }
 }

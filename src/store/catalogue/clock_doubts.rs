@@ -1,6 +1,7 @@
 //! Logs that wait because their newest lines are in the future.
 
 use super::{CatalogueError, Connection};
+use crate::model::time::UtcMs;
 use rusqlite::params;
 use std::fmt;
 
@@ -11,10 +12,10 @@ pub struct ClockDoubt {
     pub log_id: u64,
     /// Its file, as bytes.
     pub path: Vec<u8>,
-    /// Time of the first line that waits, UTC milliseconds.
-    pub first_ms: i64,
-    /// The clock, UTC milliseconds.
-    pub clock_ms: i64,
+    /// Time of the first line that waits.
+    pub first_ms: UtcMs,
+    /// The clock.
+    pub clock_ms: UtcMs,
     /// Lines in the future among the newest that have a time.
     pub ahead: u32,
     /// How many of the newest were looked at.
@@ -23,7 +24,7 @@ pub struct ClockDoubt {
 
 impl fmt::Display for ClockDoubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = |ms| jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        let time = |at: UtcMs| at.timestamp().unwrap_or_default();
         write!(
             f,
             "{} of the newest {} lines of {} are in the future (from {} on), and this machine's clock says {}: the \
@@ -46,8 +47,8 @@ pub fn put_clock_doubts(connection: &Connection, source: i64, doubts: &[ClockDou
                 source,
                 doubt.log_id as i64,
                 doubt.path,
-                doubt.first_ms,
-                doubt.clock_ms,
+                doubt.first_ms.get(),
+                doubt.clock_ms.get(),
                 doubt.ahead,
                 doubt.newest
             ],
@@ -65,8 +66,8 @@ pub fn clock_doubts(connection: &Connection, source: i64) -> Result<Vec<ClockDou
         Ok(ClockDoubt {
             log_id: row.get::<_, i64>(0)? as u64,
             path: row.get(1)?,
-            first_ms: row.get(2)?,
-            clock_ms: row.get(3)?,
+            first_ms: row.get(2).map(UtcMs::new)?,
+            clock_ms: row.get(3).map(UtcMs::new)?,
             ahead: row.get(4)?,
             newest: row.get(5)?,
         })

@@ -36,6 +36,7 @@ impl ExpectedAttribution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::{Minute, UtcMs};
     use crate::store::catalogue::fixtures::{catalogue, gone, with_rows_until};
     use crate::store::catalogue::{AttributionChange, AttributionChanges};
 
@@ -48,7 +49,7 @@ mod tests {
         assert_eq!(AttributionChanges(&store).version().unwrap(), Some(7));
         // Nothing was stored before.
         assert_eq!(AttributionChanges(&store).changes().unwrap(), []);
-        with_rows_until(&store, 125_000);
+        with_rows_until(&store, UtcMs::new(125_000));
         expected.note(&store.connection()).unwrap();
         assert_eq!(AttributionChanges(&store).changes().unwrap(), []);
         expected.expect(8, gone("shop"));
@@ -58,7 +59,7 @@ mod tests {
         expected.note(&store.connection()).unwrap();
         let change = AttributionChange {
             number: 1,
-            minute: 2,
+            minute: Minute::new(2),
             version: "0000000000000008".to_owned(),
             note: gone("shop"),
         };

@@ -1,6 +1,7 @@
 //! A catalogue for tests, with rows, and a note of a change.
 
 use super::{AttributionNote, Catalogue, Reason, Segment, insert_segment, next_segment, open, source};
+use crate::model::time::{CivilDay, UtcMs};
 
 pub(super) fn catalogue() -> (tempfile::TempDir, Catalogue) {
     let folder = tempfile::tempdir().unwrap();
@@ -9,13 +10,13 @@ pub(super) fn catalogue() -> (tempfile::TempDir, Catalogue) {
     (folder, catalogue)
 }
 
-pub(super) fn with_rows_until(store: &Catalogue, last_ms: i64) {
+pub(super) fn with_rows_until(store: &Catalogue, last_ms: UtcMs) {
     let source = source(&store.connection(), "mx1", "exim").unwrap();
     let segment = Segment {
         id: next_segment(&store.connection()).unwrap(),
         source,
-        day: 0,
-        first_ms: 0,
+        day: CivilDay::new(0),
+        first_ms: UtcMs::new(0),
         last_ms,
         rows: 1,
         events_bytes: 0,

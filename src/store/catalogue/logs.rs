@@ -3,6 +3,7 @@
 //! given again, also after the log has been forgotten.
 
 use super::{CatalogueError, Connection, Counts};
+use crate::model::time::UtcMs;
 use rusqlite::{OptionalExtension as _, Row, params};
 use rustc_hash::FxHashMap;
 
@@ -20,10 +21,10 @@ pub struct LogState {
     pub position: String,
     /// Size and modification time of the file when it was read.
     pub size: u64,
-    /// Modification time, milliseconds.
-    pub mtime_ms: i64,
+    /// Modification time.
+    pub mtime_ms: UtcMs,
     /// First and last time in it.
-    pub span_ms: Option<(i64, i64)>,
+    pub span_ms: Option<(UtcMs, UtcMs)>,
     /// The log continues its older sibling without a hole.
     pub follows: bool,
     /// What is wrong with the file, if it could not be read to its end.
@@ -50,8 +51,8 @@ fn log_of(row: &Row<'_>) -> rusqlite::Result<LogState> {
         path: row.get(1)?,
         position: row.get(2)?,
         size: number(3)?,
-        mtime_ms: row.get(4)?,
-        span_ms: first.zip(last),
+        mtime_ms: row.get(4).map(UtcMs::new)?,
+        span_ms: first.map(UtcMs::new).zip(last.map(UtcMs::new)),
         follows: row.get(7)?,
         damaged: row.get(8)?,
         counts: Counts {
@@ -115,9 +116,9 @@ pub fn put_log(transaction: &Connection, source: i64, log: &LogState) -> Result<
         log.path,
         log.position,
         log.size as i64,
-        log.mtime_ms,
-        log.span_ms.map(|span| span.0),
-        log.span_ms.map(|span| span.1),
+        log.mtime_ms.get(),
+        log.span_ms.map(|span| span.0.get()),
+        log.span_ms.map(|span| span.1.get()),
         log.follows,
         log.damaged,
         log.counts.lines as i64,
@@ -164,8 +165,8 @@ pub struct LogRow {
     pub id: i64,
     /// Its identity.
     pub log_id: u64,
-    /// Its first time, UTC milliseconds.
-    pub first_ms: Option<i64>,
+    /// Its first time.
+    pub first_ms: Option<UtcMs>,
 }
 
 /// Logs of a source, by their numbers.
@@ -175,7 +176,7 @@ pub fn log_rows(connection: &Connection, source: i64) -> Result<Vec<LogRow>, Cat
         Ok(LogRow {
             id: row.get(0)?,
             log_id: row.get::<_, i64>(1)? as u64,
-            first_ms: row.get(2)?,
+            first_ms: row.get::<_, Option<i64>>(2)?.map(UtcMs::new),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -188,13 +189,13 @@ pub fn remove_log(connection: &Connection, log: i64) -> Result<(), CatalogueErro
 }
 
 /// Logs that were not read since a time and have no line after it: number, file, and whether another log has that file now.
-pub fn logs_before(connection: &Connection, before_ms: i64) -> Result<Vec<(i64, Vec<u8>, bool)>, CatalogueError> {
+pub fn logs_before(connection: &Connection, before_ms: UtcMs) -> Result<Vec<(i64, Vec<u8>, bool)>, CatalogueError> {
     let mut old = connection.prepare(
         "SELECT id, path, EXISTS (
              SELECT 1 FROM log AS newer WHERE newer.source = log.source AND newer.path = log.path AND newer.id > log.id)
          FROM log WHERE read_ms < ?1 AND last_ms < ?1",
     )?;
-    let old = old.query_map([before_ms], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let old = old.query_map([before_ms.get()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(old.collect::<Result<_, _>>()?)
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Catalogue, CatalogueError, Connection};
 use crate::model::queue_id::QueueId;
+use crate::model::time::UtcMs;
 use crate::normalise::join::{Changes, OpenRecord, Recall};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,7 @@ pub fn put_message_changes(transaction: &Connection, source: i64, changes: &Chan
     )?;
     for (id, record) in &changes.upserts {
         let state = serde_json::to_string(record)?;
-        put.execute(params![source, id.as_bytes(), record.last_ms, state])?;
+        put.execute(params![source, id.as_bytes(), record.last_ms.get(), state])?;
     }
     Ok(())
 }
@@ -83,19 +84,19 @@ pub fn put_open_message(
 }
 
 /// Forgets the open messages of a source with lines at a time or later, UTC milliseconds.
-pub fn forget_open_messages(connection: &Connection, source: i64, from_ms: i64) -> Result<(), CatalogueError> {
+pub fn forget_open_messages(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM open_message WHERE source = ?1 AND last_ms >= ?2",
-        [source, from_ms],
+        [source, from_ms.get()],
     )?;
     Ok(())
 }
 
 /// Forgets open messages whose last line is within a time, UTC milliseconds.
-pub fn expire_open_messages(connection: &Connection, from_ms: i64, to_ms: i64) -> Result<(), CatalogueError> {
+pub fn expire_open_messages(connection: &Connection, from_ms: UtcMs, to_ms: UtcMs) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM open_message WHERE last_ms >= ?1 AND last_ms < ?2",
-        [from_ms, to_ms],
+        [from_ms.get(), to_ms.get()],
     )?;
     Ok(())
 }

@@ -1,14 +1,14 @@
 //! Lines of a source by minute, and heartbeats: when a tail had read it to its end.
 
 use super::{CatalogueError, Connection, Counts};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use rusqlite::{OptionalExtension as _, Row, params};
 
 /// Lines of a source in one minute.
 #[derive(Debug, Clone)]
 pub struct SourceMinute {
-    /// Start of the minute, UTC milliseconds.
-    pub ts_ms: i64,
+    /// Start of the minute.
+    pub ts_ms: UtcMs,
     /// Host.
     pub host: String,
     /// Kind of source.
@@ -45,8 +45,18 @@ fn counts_at(row: &Row<'_>, first: usize, foreign: usize) -> rusqlite::Result<Co
     })
 }
 
+/// A minute in a row.
+fn minute_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Minute> {
+    row.get(column).map(Minute::new)
+}
+
+/// Its start.
+fn start_at(row: &Row<'_>, column: usize) -> rusqlite::Result<UtcMs> {
+    minute_at(row, column).map(Minute::start)
+}
+
 /// Adds what was counted.
-pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(i64, Counts)]) -> Result<(), CatalogueError> {
+pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(Minute, Counts)]) -> Result<(), CatalogueError> {
     let mut add = transaction.prepare_cached(
         "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, foreign_lines)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -58,14 +68,21 @@ pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(i64, Count
         let [lines, events, ignored, unparsed, bytes, foreign] =
             [n.lines, n.events, n.ignored, n.unparsed, n.bytes, n.foreign].map(|count| count as i64);
         add.execute(params![
-            source, minute, lines, events, ignored, unparsed, bytes, foreign
+            source,
+            minute.get(),
+            lines,
+            events,
+            ignored,
+            unparsed,
+            bytes,
+            foreign
         ])?;
     }
     Ok(())
 }
 
 /// Adds heartbeats of a minute.
-pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute: i64) -> Result<(), CatalogueError> {
+pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute: Minute) -> Result<(), CatalogueError> {
     let mut put = connection.prepare_cached(
         "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms)
          VALUES (?1, ?2, 0, 0, 0, 0, 0, 1, ?3)
@@ -74,47 +91,45 @@ pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute:
     )?;
     let mut named = connection.prepare_cached("SELECT source FROM host_of_log WHERE reader = ?1")?;
     for heartbeat in heartbeats {
-        put.execute(params![heartbeat.source, minute, heartbeat.lag_ms])?;
+        put.execute(params![heartbeat.source, minute.get(), heartbeat.lag_ms])?;
         // What was read to its end was that of all hosts in it.
         let hosts: Vec<i64> = named
             .query_map([heartbeat.source], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for host in hosts {
-            put.execute(params![host, minute, heartbeat.lag_ms])?;
+            put.execute(params![host, minute.get(), heartbeat.lag_ms])?;
         }
     }
     Ok(())
 }
 
-/// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: start of the
-/// minute, UTC milliseconds.
-pub fn last_heartbeat_ms(connection: &Connection, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+/// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: its start.
+pub fn last_heartbeat_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
     let last: Option<i64> = connection.query_row(
         "SELECT max(minute) FROM source_minute WHERE heartbeats > 0 AND minute <= ?1",
-        [until_ms.div_euclid(MINUTE_MS)],
+        [until_ms.minute().get()],
         |row| row.get(0),
     )?;
-    Ok(last.map(|minute| minute * MINUTE_MS))
+    Ok(last.map(|minute| Minute::new(minute).start()))
 }
 
-/// The last time not later than `until_ms` of a line, whatever it says, to the minute: start of the minute, UTC
-/// milliseconds.
-pub fn last_line_ms(connection: &Connection, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
+/// The last time not later than `until_ms` of a line, whatever it says, to the minute: its start.
+pub fn last_line_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
     // By source: then it is one look at the end of the index for each.
     let last: Option<i64> = connection
         .prepare_cached(
             "SELECT max((SELECT minute FROM source_minute WHERE source = source.id AND minute <= ?1 AND lines > 0
                          ORDER BY minute DESC LIMIT 1)) FROM source",
         )?
-        .query_row([until_ms.div_euclid(MINUTE_MS)], |row| row.get(0))?;
-    Ok(last.map(|minute| minute * MINUTE_MS))
+        .query_row([until_ms.minute().get()], |row| row.get(0))?;
+    Ok(last.map(|minute| Minute::new(minute).start()))
 }
 
 /// Minutes with lines or heartbeats in `[since_ms, until_ms)`.
 pub fn source_minutes(
     connection: &Connection,
-    since_ms: i64,
-    until_ms: i64,
+    since_ms: UtcMs,
+    until_ms: UtcMs,
 ) -> Result<Vec<SourceMinute>, CatalogueError> {
     // By source: then it is one range of the key for each, and not all minutes.
     let mut statement = connection.prepare_cached(
@@ -123,15 +138,14 @@ pub fn source_minutes(
          FROM source CROSS JOIN source_minute ON source_minute.source = source.id
          WHERE minute >= ?1 AND minute < ?2 ORDER BY minute, host, kind",
     )?;
-    let minute = |ms: i64| ms.div_euclid(MINUTE_MS);
-    let until = if until_ms == i64::MAX {
-        i64::MAX
+    let until = if until_ms == UtcMs::MAX {
+        Minute::MAX
     } else {
-        minute(until_ms.saturating_add(MINUTE_MS - 1))
+        until_ms.saturating_add(MINUTE_MS - 1).minute()
     };
-    let rows = statement.query_map(params![minute(since_ms), until], |row| {
+    let rows = statement.query_map(params![since_ms.minute().get(), until.get()], |row| {
         Ok(SourceMinute {
-            ts_ms: row.get::<_, i64>(0)? * MINUTE_MS,
+            ts_ms: start_at(row, 0)?,
             host: row.get(1)?,
             kind: row.get(2)?,
             counts: counts_at(row, 3, 10)?,
@@ -142,8 +156,12 @@ pub fn source_minutes(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Counts of a source by minute (start in UTC milliseconds), oldest first: so many milliseconds back from its newest.
-pub fn minutes_of(connection: &Connection, source: i64, length_ms: i64) -> Result<Vec<(i64, Counts)>, CatalogueError> {
+/// Counts of a source by minute (its start), oldest first: so many milliseconds back from its newest.
+pub fn minutes_of(
+    connection: &Connection,
+    source: i64,
+    length_ms: i64,
+) -> Result<Vec<(UtcMs, Counts)>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
          WHERE source = ?1 AND lines > 0
@@ -151,42 +169,42 @@ pub fn minutes_of(connection: &Connection, source: i64, length_ms: i64) -> Resul
     )?;
     let rows = statement.query_map(params![source, length_ms.div_euclid(MINUTE_MS)], |row| {
         let counts = counts_at(row, 1, 6)?;
-        Ok((row.get::<_, i64>(0)? * MINUTE_MS, counts))
+        Ok((start_at(row, 0)?, counts))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Counts, and the first and the last minute of them.
-pub type SummedMinutes = (Counts, (i64, i64));
+pub type SummedMinutes = (Counts, (UtcMs, UtcMs));
 
-/// Counts of a source over all minutes, and its first and last minute with lines (start in UTC milliseconds).
+/// Counts of a source over all minutes, and its first and last minute with lines (their starts).
 pub fn sum_of(connection: &Connection, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT min(minute), max(minute), sum(lines), sum(events), sum(ignored), sum(unparsed), sum(bytes), sum(foreign_lines)
          FROM source_minute WHERE source = ?1 AND lines > 0 HAVING count(*) > 0",
     )?;
     let sum = statement.query_row([source], |row| {
-        let span = (row.get::<_, i64>(0)? * MINUTE_MS, row.get::<_, i64>(1)? * MINUTE_MS);
+        let span = (start_at(row, 0)?, start_at(row, 1)?);
         Ok((counts_at(row, 2, 7)?, span))
     });
     Ok(sum.optional()?)
 }
 
 /// Minutes with heartbeats, from a minute on, source by source: source, host, minute.
-pub fn heard_minutes(connection: &Connection, from: i64) -> Result<Vec<(i64, String, i64)>, CatalogueError> {
+pub fn heard_minutes(connection: &Connection, from: Minute) -> Result<Vec<(i64, String, Minute)>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT source, host, minute FROM source_minute JOIN source ON source.id = source
          WHERE heartbeats > 0 AND minute >= ?1 ORDER BY source, minute",
     )?;
-    let rows = statement.query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = statement.query_map([from.get()], |row| Ok((row.get(0)?, row.get(1)?, minute_at(row, 2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Heartbeats of a source in a minute.
 #[derive(Debug)]
 pub struct Beats {
-    /// The minute since the epoch.
-    pub minute: i64,
+    /// The minute.
+    pub minute: Minute,
     /// Host.
     pub host: String,
     /// Kind of source.
@@ -198,14 +216,18 @@ pub struct Beats {
 }
 
 /// Heartbeats of the minutes between two.
-pub fn heartbeats_between(connection: &Connection, after: i64, before: i64) -> Result<Vec<Beats>, CatalogueError> {
+pub fn heartbeats_between(
+    connection: &Connection,
+    after: Minute,
+    before: Minute,
+) -> Result<Vec<Beats>, CatalogueError> {
     let mut over = connection.prepare_cached(
         "SELECT minute, host, kind, heartbeats, lag_ms FROM source_minute JOIN source ON source.id = source
          WHERE heartbeats > 0 AND minute > ?1 AND minute < ?2 ORDER BY minute, source",
     )?;
-    let beats = over.query_map([after, before], |row| {
+    let beats = over.query_map([after.get(), before.get()], |row| {
         Ok(Beats {
-            minute: row.get(0)?,
+            minute: minute_at(row, 0)?,
             host: row.get(1)?,
             kind: row.get(2)?,
             heartbeats: row.get(3)?,
@@ -215,8 +237,8 @@ pub fn heartbeats_between(connection: &Connection, after: i64, before: i64) -> R
     Ok(beats.collect::<Result<_, _>>()?)
 }
 
-/// Lines of a source in a minute since the epoch, and whose they are: host and kind.
-pub type CountedMinute = (i64, String, String, Counts);
+/// Lines of a source in a minute, and whose they are: host and kind.
+pub type CountedMinute = (Minute, String, String, Counts);
 
 /// All that was counted so far, oldest first.
 pub fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, CatalogueError> {
@@ -225,47 +247,53 @@ pub fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, Ca
          JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
     )?;
     let rows = all.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, counts_at(row, 3, 8)?))
+        Ok((minute_at(row, 0)?, row.get(1)?, row.get(2)?, counts_at(row, 3, 8)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Counts of a source from a minute on.
-pub fn minutes_from(connection: &Connection, source: i64, from: i64) -> Result<Vec<(i64, Counts)>, CatalogueError> {
+pub fn minutes_from(
+    connection: &Connection,
+    source: i64,
+    from: Minute,
+) -> Result<Vec<(Minute, Counts)>, CatalogueError> {
     let mut counted = connection.prepare(
         "SELECT minute, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
          WHERE source = ?1 AND minute >= ?2 AND lines > 0",
     )?;
-    let rows = counted.query_map([source, from], |row| Ok((row.get(0)?, counts_at(row, 1, 6)?)))?;
+    let rows = counted.query_map([source, from.get()], |row| {
+        Ok((minute_at(row, 0)?, counts_at(row, 1, 6)?))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The lines of a source are counted no more from a minute on; heartbeats stay.
-pub fn remove_minutes(connection: &Connection, source: i64, from: i64) -> Result<(), CatalogueError> {
+pub fn remove_minutes(connection: &Connection, source: i64, from: Minute) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM source_minute WHERE source = ?1 AND minute >= ?2 AND heartbeats = 0",
-        [source, from],
+        [source, from.get()],
     )?;
     connection.execute(
         "UPDATE source_minute SET lines = 0, events = 0, ignored = 0, unparsed = 0, bytes = 0,
              foreign_lines = 0
          WHERE source = ?1 AND minute >= ?2",
-        [source, from],
+        [source, from.get()],
     )?;
     Ok(())
 }
 
 /// Removes minutes that are older than the retention, and all heartbeats before its end: a heartbeat alone is no archive.
-pub fn expire_minutes(connection: &Connection, from: i64, to: i64) -> Result<(), CatalogueError> {
+pub fn expire_minutes(connection: &Connection, from: Minute, to: Minute) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM source_minute WHERE minute < ?2 AND (minute >= ?1 OR lines = 0)",
-        [from, to],
+        [from.get(), to.get()],
     )?;
     Ok(())
 }
 
-/// First and last minute with lines or heartbeats, UTC milliseconds.
-pub fn minutes_span(connection: &Connection) -> Result<Option<(i64, i64)>, CatalogueError> {
+/// First and last minute with lines or heartbeats: their starts.
+pub fn minutes_span(connection: &Connection) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
     let span: (Option<i64>, Option<i64>) =
         connection.query_row("SELECT min(minute), max(minute) FROM source_minute", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -273,22 +301,22 @@ pub fn minutes_span(connection: &Connection) -> Result<Option<(i64, i64)>, Catal
     Ok(span
         .0
         .zip(span.1)
-        .map(|(first, last)| (first * MINUTE_MS, last * MINUTE_MS)))
+        .map(|(first, last)| (Minute::new(first).start(), Minute::new(last).start())))
 }
 
 /// The last minute with a line or a heartbeat of any source.
-pub fn last_minute(connection: &Connection) -> Result<Option<i64>, CatalogueError> {
+pub fn last_minute(connection: &Connection) -> Result<Option<Minute>, CatalogueError> {
     let last = "SELECT max((SELECT max(minute) FROM source_minute WHERE source = source.id)) FROM source";
-    let found = connection.query_row(last, [], |row| row.get(0)).optional()?;
-    Ok(found.flatten())
+    let found: Option<Option<i64>> = connection.query_row(last, [], |row| row.get(0)).optional()?;
+    Ok(found.flatten().map(Minute::new))
 }
 
 /// Sources with heartbeats since a minute: host and kind.
-pub fn beating_since(connection: &Connection, minute: i64) -> Result<Vec<(String, String)>, CatalogueError> {
+pub fn beating_since(connection: &Connection, minute: Minute) -> Result<Vec<(String, String)>, CatalogueError> {
     let mut beating = connection.prepare(
         "SELECT host, kind FROM source WHERE id IN
          (SELECT source FROM source_minute WHERE heartbeats > 0 AND minute >= ?1) ORDER BY host, kind",
     )?;
-    let rows = beating.query_map([minute], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = beating.query_map([minute.get()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -3,7 +3,9 @@
 
 use super::numbers;
 use super::{CatalogueError, Connection, OffsetSpan, Segment, logs_of_segment};
+use crate::model::time::{CivilDay, UtcMs};
 use rusqlite::params;
+use std::ops::Range;
 
 /// What is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +27,10 @@ pub struct MissingRows {
     pub host: String,
     /// Its kind.
     pub kind: String,
-    /// Day since the epoch, UTC.
-    pub day: i64,
-    /// First and last event, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    /// Day, of UTC.
+    pub day: CivilDay,
+    /// First and last event.
+    pub span_ms: (UtcMs, UtcMs),
     /// Rows that are still missing.
     pub rows: u64,
     /// What a server has of it.
@@ -50,8 +52,8 @@ impl MissingRows {
     /// What is missing, where, and what helps.
     pub fn words(&self) -> String {
         let [from, to] = [self.span_ms.0, self.span_ms.1].map(|ms| {
-            let time = jiff::Timestamp::from_millisecond(ms);
-            time.map_or_else(|_| ms.to_string(), |time| format!("{time:.0}"))
+            let time = ms.timestamp();
+            time.map_or_else(|_| ms.get().to_string(), |time| format!("{time:.0}"))
         });
         let MissingRows { host, kind, rows, .. } = self;
         match self.lost {
@@ -86,8 +88,8 @@ pub fn missing_rows(connection: &Connection, source: Option<i64>) -> Result<Vec<
             source: row.get(1)?,
             host: row.get(2)?,
             kind: row.get(3)?,
-            day: row.get(4)?,
-            span_ms: (row.get(5)?, row.get(6)?),
+            day: row.get(4).map(CivilDay::new)?,
+            span_ms: (row.get(5).map(UtcMs::new)?, row.get(6).map(UtcMs::new)?),
             rows: row.get::<_, i64>(7)? as u64,
             again: Again {
                 sent: row.get(8)?,
@@ -118,9 +120,9 @@ pub fn note_missing(connection: &Connection, segment: &Segment, sent: bool) -> R
         params![
             segment.id,
             segment.source,
-            segment.day,
-            segment.first_ms,
-            segment.last_ms,
+            segment.day.get(),
+            segment.first_ms.get(),
+            segment.last_ms.get(),
             segment.rows as i64,
             sent,
             linked_to.is_some_and(|to| segment.id <= to),
@@ -137,10 +139,10 @@ pub fn none_missing_is_sent(connection: &Connection) -> Result<(), CatalogueErro
 }
 
 /// What is missing of a day and comes back: whether a server has it.
-pub fn note_sent(connection: &Connection, source: i64, day: i64, sent: bool) -> Result<(), CatalogueError> {
+pub fn note_sent(connection: &Connection, source: i64, day: CivilDay, sent: bool) -> Result<(), CatalogueError> {
     connection.execute(
         "UPDATE missing SET sent = ?3, linked = ?3 WHERE source = ?1 AND day = ?2",
-        params![source, day, sent],
+        params![source, day.get(), sent],
     )?;
     Ok(())
 }
@@ -166,32 +168,33 @@ pub fn put_missing(
     Ok(())
 }
 
-/// Nobody misses rows of a source with events at a time or later, UTC milliseconds.
-pub fn forget_missing(connection: &Connection, source: i64, from_ms: i64) -> Result<(), CatalogueError> {
+/// Nobody misses rows of a source with events at a time or later.
+pub fn forget_missing(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM missing WHERE source = ?1 AND last_ms >= ?2",
-        params![source, from_ms],
+        params![source, from_ms.get()],
     )?;
     Ok(())
 }
 
-/// Nobody misses rows of some days, since the epoch.
-pub fn expire_missing(connection: &Connection, from_day: i64, to_day: i64) -> Result<(), CatalogueError> {
-    connection.execute("DELETE FROM missing WHERE day >= ?1 AND day < ?2", [from_day, to_day])?;
+/// Nobody misses rows of some days.
+pub fn expire_missing(connection: &Connection, days: &Range<CivilDay>) -> Result<(), CatalogueError> {
+    let expired = [days.start.get(), days.end.get()];
+    connection.execute("DELETE FROM missing WHERE day >= ?1 AND day < ?2", expired)?;
     Ok(())
 }
 
 /// Rows of a day that were restored; they are rows like all others from now on.
-pub fn take_restored(transaction: &Connection, source: i64, day: i64) -> Result<u64, CatalogueError> {
+pub fn take_restored(transaction: &Connection, source: i64, day: CivilDay) -> Result<u64, CatalogueError> {
     let rows: i64 = transaction.query_row(
         "SELECT coalesce(sum(rows), 0) FROM segment WHERE source = ?1 AND day = ?2
          AND id IN (SELECT segment FROM restored)",
-        [source, day],
+        [source, day.get()],
         |row| row.get(0),
     )?;
     transaction.execute(
         "DELETE FROM restored WHERE segment IN (SELECT id FROM segment WHERE source = ?1 AND day = ?2)",
-        [source, day],
+        [source, day.get()],
     )?;
     Ok(rows as u64)
 }
@@ -240,14 +243,16 @@ pub fn adopt(connection: &Connection, segment: i64) -> Result<(), CatalogueError
     Ok(())
 }
 
-/// Logs of a source that segments hold which were taken over, each with the time of the newest row, UTC milliseconds: it
+/// Logs of a source that segments hold which were taken over, each with the time of the newest row: it
 /// may be newer than what the catalogue knows of the log, if it knows it.
-pub fn adopted_logs(connection: &Connection, source: i64) -> Result<Vec<(u64, i64)>, CatalogueError> {
+pub fn adopted_logs(connection: &Connection, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT segment_log.log, max(segment.last_ms) FROM adopted JOIN segment ON segment.id = adopted.segment
          JOIN segment_log ON segment_log.segment = segment.id WHERE segment.source = ?1 GROUP BY segment_log.log",
     )?;
-    let logs = statement.query_map([source], |row| Ok((row.get::<_, i64>(0)? as u64, row.get(1)?)))?;
+    let logs = statement.query_map([source], |row| {
+        Ok((row.get::<_, i64>(0)? as u64, row.get(1).map(UtcMs::new)?))
+    })?;
     Ok(logs.collect::<Result<_, _>>()?)
 }
 

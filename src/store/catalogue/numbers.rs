@@ -1,6 +1,7 @@
 //! Numbers with a name, of the table `state`; the store's own number; the clock.
 
 use super::{CatalogueError, Connection};
+use crate::model::time::UtcMs;
 use rusqlite::{OptionalExtension as _, params};
 
 /// Name of the catalogue's own number.
@@ -37,10 +38,10 @@ pub fn add(connection: &Connection, name: &str, more: i64) -> Result<(), Catalog
     put(connection, name, get(connection, name)? + more)
 }
 
-/// This host's clock, UTC milliseconds.
-pub fn clock_ms(connection: &Connection) -> Result<i64, CatalogueError> {
+/// This host's clock.
+pub fn clock_ms(connection: &Connection) -> Result<UtcMs, CatalogueError> {
     let now = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-    Ok(connection.query_row(now, [], |row| row.get(0))?)
+    Ok(connection.query_row(now, [], |row| row.get(0).map(UtcMs::new))?)
 }
 
 /// The catalogue's number; 0 where an older version made it.

@@ -1,6 +1,7 @@
 //! Payloads that wait in the outbox, and which of them go out together.
 
 use super::{CatalogueError, Connection, numbers};
+use crate::model::time::{CivilDay, UtcMs};
 use rusqlite::{OptionalExtension as _, params};
 
 /// What a payload is.
@@ -49,7 +50,7 @@ pub struct PayloadBatch {
     /// Hash of the payloads' hashes.
     pub hash: String,
     /// When the oldest of them was posted, UTC milliseconds.
-    pub created_ms: i64,
+    pub created_ms: UtcMs,
 }
 
 /// What waits.
@@ -60,13 +61,13 @@ pub struct OutboxState {
     /// Bytes of all, on disk.
     pub bytes: u64,
     /// When the oldest was posted, UTC milliseconds.
-    pub oldest_ms: Option<i64>,
+    pub oldest_ms: Option<UtcMs>,
     /// Payloads that were refused, and the reason of the oldest.
     pub refused: u64,
     /// Why.
     pub why: Option<String>,
     /// When something was sent last, UTC milliseconds.
-    pub sent_ms: Option<i64>,
+    pub sent_ms: Option<UtcMs>,
     /// By how much the server's clock is ahead of this host's, milliseconds, when it was last asked.
     pub clock_ahead_ms: i64,
 }
@@ -130,7 +131,7 @@ pub struct NewPayload<'p> {
     /// What it is.
     pub kind: PayloadKind,
     /// Day of its rows since the epoch, UTC; 0 for lines.
-    pub day: i64,
+    pub day: CivilDay,
     /// Rows.
     pub rows: u64,
     /// Size of its file.
@@ -152,7 +153,7 @@ pub fn insert_payload(connection: &Connection, payload: &NewPayload<'_>) -> Resu
     connection.execute(
         "INSERT INTO outbox (id, kind, day, rows, bytes, hash, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6,
          CAST(unixepoch('subsec') * 1000 AS INTEGER))",
-        params![id, kind.as_str(), day, *rows as i64, *bytes as i64, hash],
+        params![id, kind.as_str(), day.get(), *rows as i64, *bytes as i64, hash],
     )?;
     numbers::add(connection, BYTES, *bytes as i64)
 }
@@ -285,7 +286,7 @@ fn read_batch(transaction: &Connection, id: i64) -> Result<Option<PayloadBatch>,
             rows: 0,
             generation: row.get(4)?,
             hash: String::new(),
-            created_ms: row.get(5)?,
+            created_ms: row.get(5).map(UtcMs::new)?,
         });
         batch.payloads.push(row.get(0)?);
         batch.rows += row.get::<_, i64>(2)? as u64;
@@ -306,7 +307,7 @@ pub fn remove_batch(connection: &Connection, batch: i64) -> Result<(), Catalogue
     )?;
     connection.execute("DELETE FROM outbox WHERE batch = ?1", [batch])?;
     numbers::add(connection, BYTES, -bytes)?;
-    numbers::put(connection, "sent_ms", numbers::clock_ms(connection)?)
+    numbers::put(connection, "sent_ms", numbers::clock_ms(connection)?.get())
 }
 
 /// A batch will never be taken as it is: it is quarantined.
@@ -345,10 +346,10 @@ pub fn outbox_state(connection: &Connection) -> Result<OutboxState, CatalogueErr
     Ok(OutboxState {
         payloads: payloads as u64,
         bytes: payload_bytes(connection)?,
-        oldest_ms,
+        oldest_ms: oldest_ms.map(UtcMs::new),
         refused: refused as u64,
         why,
-        sent_ms: (sent > 0).then_some(sent),
+        sent_ms: (sent > 0).then_some(UtcMs::new(sent)),
         clock_ahead_ms: numbers::get(connection, "clock_ahead_ms")?,
     })
 }

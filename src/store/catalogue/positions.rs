@@ -6,6 +6,7 @@ use super::missing::{adopted_logs, has_rows, missing_rows};
 use super::samples::split_lines;
 use super::sources::{hosts, hosts_of, hosts_of_logs, known_source, source, source_in_log, source_names};
 use super::{Catalogue, CatalogueError, ClockDoubt, LogState, MissingRows};
+use crate::model::time::UtcMs;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -22,8 +23,8 @@ pub struct SourceState {
     pub logs: Vec<LogState>,
     /// Messages that are in the queue, as far as the logs say.
     pub open_messages: u64,
-    /// When something of it was last committed, UTC milliseconds.
-    pub read_ms: Option<i64>,
+    /// When something of it was last committed.
+    pub read_ms: Option<UtcMs>,
 }
 
 /// What an earlier run left behind.
@@ -157,12 +158,12 @@ impl Positions<'_> {
         missing_rows(&self.0.connection(), source)
     }
 
-    /// Logs of a source that segments hold which were taken over, each with the time of the newest row, UTC milliseconds: it
+    /// Logs of a source that segments hold which were taken over, each with the time of the newest row: it
     /// may be newer than what the catalogue knows of the log, if it knows it.
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn adopted_logs(&self, source: i64) -> Result<Vec<(u64, i64)>, CatalogueError> {
+    pub fn adopted_logs(&self, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
         adopted_logs(&self.0.connection(), source)
     }
 
@@ -188,7 +189,7 @@ impl Positions<'_> {
                     kind,
                     logs: logs(&self.0.connection(), id)?,
                     open_messages: open as u64,
-                    read_ms,
+                    read_ms: read_ms.map(UtcMs::new),
                 })
             })
             .collect()

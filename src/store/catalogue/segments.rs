@@ -1,6 +1,7 @@
 //! Segments that count.
 
 use super::{CatalogueError, Connection};
+use crate::model::time::{CivilDay, UtcMs};
 use rusqlite::{OptionalExtension as _, params};
 use std::ops::Range;
 
@@ -11,12 +12,12 @@ pub struct Segment {
     pub id: i64,
     /// Source.
     pub source: i64,
-    /// Day since the epoch, UTC.
-    pub day: i64,
-    /// First event, UTC milliseconds.
-    pub first_ms: i64,
-    /// Last event, UTC milliseconds.
-    pub last_ms: i64,
+    /// Day, of UTC.
+    pub day: CivilDay,
+    /// First event.
+    pub first_ms: UtcMs,
+    /// Last event.
+    pub last_ms: UtcMs,
     /// Rows of events.
     pub rows: u64,
     /// Size of the events' file.
@@ -36,9 +37,9 @@ pub fn insert_segment(transaction: &Connection, segment: &Segment) -> Result<(),
         params![
             segment.id,
             segment.source,
-            segment.day,
-            segment.first_ms,
-            segment.last_ms,
+            segment.day.get(),
+            segment.first_ms.get(),
+            segment.last_ms.get(),
             segment.rows as i64,
             segment.events_bytes as i64,
             segment.rates_bytes as i64,
@@ -74,18 +75,18 @@ pub fn raise_last_segment(connection: &Connection, last: i64) -> Result<(), Cata
 }
 
 /// Segments that may hold events in `[since_ms, until_ms)`, oldest first.
-pub fn segments(connection: &Connection, since_ms: i64, until_ms: i64) -> Result<Vec<Segment>, CatalogueError> {
+pub fn segments(connection: &Connection, since_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Segment>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, source, day, first_ms, last_ms, rows, events_bytes, rates_bytes, events_hash, rates_hash
          FROM segment WHERE last_ms >= ?1 AND first_ms < ?2 ORDER BY first_ms, id",
     )?;
-    let rows = statement.query_map(params![since_ms, until_ms], |row| {
+    let rows = statement.query_map(params![since_ms.get(), until_ms.get()], |row| {
         Ok(Segment {
             id: row.get(0)?,
             source: row.get(1)?,
-            day: row.get(2)?,
-            first_ms: row.get(3)?,
-            last_ms: row.get(4)?,
+            day: row.get(2).map(CivilDay::new)?,
+            first_ms: row.get(3).map(UtcMs::new)?,
+            last_ms: row.get(4).map(UtcMs::new)?,
             rows: row.get::<_, i64>(5)? as u64,
             events_bytes: row.get::<_, i64>(6)? as u64,
             rates_bytes: row.get::<_, i64>(7)? as u64,
@@ -115,25 +116,25 @@ pub fn count_segments(connection: &Connection) -> Result<u64, CatalogueError> {
     Ok(count as u64)
 }
 
-/// Segments of some days, since the epoch.
-pub fn segments_of_days(connection: &Connection, days: &Range<i64>) -> Result<Vec<i64>, CatalogueError> {
+/// Segments of some days.
+pub fn segments_of_days(connection: &Connection, days: &Range<CivilDay>) -> Result<Vec<i64>, CatalogueError> {
     let mut find = connection.prepare("SELECT id FROM segment WHERE day >= ?1 AND day < ?2")?;
-    let ids = find.query_map([days.start, days.end], |row| row.get(0))?;
+    let ids = find.query_map([days.start.get(), days.end.get()], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Segments of a source with rows at a time or later, UTC milliseconds; `restored`: of those that were read again alone.
+/// Segments of a source with rows at a time or later; `restored`: of those that were read again alone.
 pub fn segments_from(
     connection: &Connection,
     source: i64,
-    from_ms: i64,
+    from_ms: UtcMs,
     restored: bool,
 ) -> Result<Vec<i64>, CatalogueError> {
     let mut find = connection.prepare_cached(
         "SELECT id FROM segment WHERE source = ?1 AND last_ms >= ?2
          AND (NOT ?3 OR id IN (SELECT segment FROM restored))",
     )?;
-    let ids = find.query_map(params![source, from_ms, restored], |row| row.get(0))?;
+    let ids = find.query_map(params![source, from_ms.get(), restored], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
@@ -173,36 +174,41 @@ pub fn put_rates(connection: &Connection, segment: i64, bytes: u64, hash: &str) 
     Ok(())
 }
 
-/// First and last event that are not later than a time, UTC milliseconds.
-pub fn span_until(connection: &Connection, until_ms: i64) -> Result<Option<(i64, i64)>, CatalogueError> {
+/// First and last event that are not later than a time.
+pub fn span_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
     let span: (Option<i64>, Option<i64>) = connection
         .prepare_cached("SELECT min(first_ms), max(min(last_ms, ?1)) FROM segment WHERE first_ms <= ?1")?
-        .query_row([until_ms], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(span.0.zip(span.1))
+        .query_row([until_ms.get()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(span.0.map(UtcMs::new).zip(span.1.map(UtcMs::new)))
 }
 
-/// The last event of a segment that ends not later than a time, UTC milliseconds.
-pub fn newest_until(connection: &Connection, until_ms: i64) -> Result<Option<i64>, CatalogueError> {
-    let newest = connection.query_row(
+/// The last event of a segment that ends not later than a time.
+pub fn newest_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
+    let newest: Option<i64> = connection.query_row(
         "SELECT max(last_ms) FROM segment WHERE last_ms <= ?1",
-        [until_ms],
+        [until_ms.get()],
         |row| row.get(0),
     )?;
-    Ok(newest)
+    Ok(newest.map(UtcMs::new))
 }
 
 /// What a source has of days before a limit, but of some: host, kind, rows, first and last event.
-pub type OldRows = (String, String, u64, (i64, i64));
+pub type OldRows = (String, String, u64, (UtcMs, UtcMs));
 
 /// Rows of days before `limit`, without those of `but`, by source.
-pub fn rows_before(connection: &Connection, limit: i64, but: &Range<i64>) -> Result<Vec<OldRows>, CatalogueError> {
+pub fn rows_before(
+    connection: &Connection,
+    limit: CivilDay,
+    but: &Range<CivilDay>,
+) -> Result<Vec<OldRows>, CatalogueError> {
     let mut statement = connection.prepare(
         "SELECT host, kind, sum(rows), min(first_ms), max(last_ms) FROM segment JOIN source ON source.id = source
          WHERE day < ?1 AND NOT (day >= ?2 AND day < ?3) GROUP BY source ORDER BY host, kind",
     )?;
-    let sources = statement.query_map([limit, but.start, but.end], |row| {
+    let sources = statement.query_map([limit.get(), but.start.get(), but.end.get()], |row| {
         let rows = row.get::<_, i64>(2)? as u64;
-        Ok((row.get(0)?, row.get(1)?, rows, (row.get(3)?, row.get(4)?)))
+        let [first, last] = [3, 4].map(|column| row.get(column).map(UtcMs::new));
+        Ok((row.get(0)?, row.get(1)?, rows, (first?, last?)))
     })?;
     Ok(sources.collect::<Result<_, _>>()?)
 }

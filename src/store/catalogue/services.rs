@@ -1,6 +1,7 @@
 //! Names of services that logs made, by source, see [`crate::normalise::derived`]; and among them those that are accounts.
 
 use super::{Catalogue, CatalogueError, Connection};
+use crate::model::time::{CivilDay, UtcMs};
 use crate::normalise::derived::{NameChanges, NameState, Use};
 use rusqlite::params;
 
@@ -21,23 +22,23 @@ pub fn put_services(transaction: &Connection, source: i64, names: &NameChanges) 
     )?;
     for NameState { name, used, waits } in &names.put {
         let waits = waits.map(|asked| asked as i64);
-        put.execute(params![source, name, used.last_day, used.days, waits])?;
+        put.execute(params![source, name, used.last_day.get(), used.days, waits])?;
     }
     Ok(())
 }
 
 /// A name that stored rows got takes a place; they have its mail of that day.
-pub fn take_place(transaction: &Connection, source: i64, name: &str, day: i64) -> Result<(), CatalogueError> {
+pub fn take_place(transaction: &Connection, source: i64, name: &str, day: CivilDay) -> Result<(), CatalogueError> {
     transaction.execute(
         "INSERT INTO derived_service (source, name, last_day, days) VALUES (?1, ?2, ?3, 1)
          ON CONFLICT DO UPDATE SET waits = NULL",
-        params![source, name, day],
+        params![source, name, day.get()],
     )?;
     Ok(())
 }
 
-/// Of services that gave way to others, those that are no other source's: each with when it ended, UTC milliseconds.
-pub fn ended_services(connection: &Connection, names: &NameChanges) -> Result<Vec<(String, i64)>, CatalogueError> {
+/// Of services that gave way to others, those that are no other source's: each with when it ended.
+pub fn ended_services(connection: &Connection, names: &NameChanges) -> Result<Vec<(String, UtcMs)>, CatalogueError> {
     let mut elsewhere =
         connection.prepare_cached("SELECT 1 FROM derived_service WHERE name = ?1 AND waits IS NULL LIMIT 1")?;
     let mut ended = Vec::new();
@@ -93,7 +94,7 @@ impl Services<'_> {
             Ok(NameState {
                 name: row.get(0)?,
                 used: Use {
-                    last_day: row.get(1)?,
+                    last_day: row.get(1).map(CivilDay::new)?,
                     days: row.get(2)?,
                 },
                 waits: row.get::<_, Option<i64>>(3)?.map(|asked| asked as u64),

@@ -1,6 +1,7 @@
 //! Sources: a host and a kind of log, with a number.
 
 use super::{CatalogueError, Connection};
+use crate::model::time::Minute;
 use rusqlite::{OptionalExtension as _, params};
 use std::collections::BTreeMap;
 
@@ -35,7 +36,7 @@ pub struct HostOfLog {
     /// Number of the source that reads the logs.
     pub reader: i64,
     /// Minute of its first line, since the epoch.
-    pub first_minute: Option<i64>,
+    pub first_minute: Option<Minute>,
 }
 
 /// All hosts that lines name.
@@ -48,7 +49,7 @@ pub fn hosts_of_logs(connection: &Connection) -> Result<Vec<HostOfLog>, Catalogu
         Ok(HostOfLog {
             source: row.get(0)?,
             reader: row.get(1)?,
-            first_minute: row.get(2)?,
+            first_minute: row.get::<_, Option<i64>>(2)?.map(Minute::new),
         })
     })?;
     Ok(hosts.collect::<Result<_, _>>()?)

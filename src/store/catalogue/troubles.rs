@@ -2,6 +2,7 @@
 //! wrong. One row a topic; `status` shows them until they have passed.
 
 use super::{Catalogue, CatalogueError};
+use crate::model::time::UtcMs;
 use rusqlite::params;
 
 /// Topics that are kept; the oldest go first.
@@ -17,9 +18,9 @@ pub struct LastingTrouble {
     /// What is wrong and what to do.
     pub what: String,
     /// Since when, UTC milliseconds.
-    pub since_ms: i64,
+    pub since_ms: UtcMs,
     /// When it was last seen, UTC milliseconds.
-    pub last_ms: i64,
+    pub last_ms: UtcMs,
     /// How often.
     pub count: u64,
 }
@@ -79,8 +80,8 @@ impl Troubles<'_> {
             Ok(LastingTrouble {
                 topic: row.get(0)?,
                 what: row.get(1)?,
-                since_ms: row.get(2)?,
-                last_ms: row.get(3)?,
+                since_ms: row.get(2).map(UtcMs::new)?,
+                last_ms: row.get(3).map(UtcMs::new)?,
                 count: row.get::<_, i64>(4)? as u64,
             })
         })?;

@@ -3,6 +3,7 @@
 use super::insert_settings::InsertSettings;
 use super::tls::{self, ServerAuthorities};
 use super::{ClickHouseError, Endpoint};
+use crate::model::time::UtcMs;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub struct ClickHouseClient {
     runtime: tokio::runtime::Runtime,
     /// The minutes of the hosts' first lines: they are asked for once, because they are at the other end of the tables than
     /// what is new.
-    first_lines: Mutex<HashMap<String, i64>>,
+    first_lines: Mutex<HashMap<String, UtcMs>>,
     /// Whether the server has roll-ups, once it was asked.
     pub(super) has_rollups: OnceLock<bool>,
 }
@@ -97,15 +98,15 @@ impl ClickHouseClient {
         })
     }
 
-    /// The minute of a host's first line, UTC milliseconds; `all` is asked where it is not known yet.
+    /// The minute of a host's first line; `all` is asked where it is not known yet.
     ///
     /// # Errors
     /// Those of `all`.
     pub fn first_line_ms<E>(
         &self,
         host: &str,
-        all: impl FnOnce() -> Result<Vec<(String, i64)>, E>,
-    ) -> Result<Option<i64>, E> {
+        all: impl FnOnce() -> Result<Vec<(String, UtcMs)>, E>,
+    ) -> Result<Option<UtcMs>, E> {
         let mut known = self.first_lines.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(host) {
             known.extend(all()?);
@@ -127,13 +128,13 @@ impl ClickHouseClient {
         self.wait(self.options.read_timeout, query.execute())
     }
 
-    /// The server's clock, UTC milliseconds.
+    /// The server's clock.
     ///
     /// # Errors
     /// What the server or the network says.
-    pub fn clock_ms(&self) -> Result<i64, ClickHouseError> {
+    pub fn clock_ms(&self) -> Result<UtcMs, ClickHouseError> {
         let answer = self.rows("SELECT toUnixTimestamp64Milli(now64(3))", &[])?;
-        Ok(answer["data"][0][0].as_i64().unwrap_or_default())
+        Ok(UtcMs::new(answer["data"][0][0].as_i64().unwrap_or_default()))
     }
 
     /// Rows as ClickHouse's `JSONCompact`: `meta` has names and types, `data` the rows. `params` stand for `{name:Type}`.

@@ -3,7 +3,7 @@
 //! seen to be missing.
 
 use super::{ClickHouseClient, ClickHouseError};
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, rfc3339};
+use crate::model::time::{CivilDay, DAY_MS, HOUR_MS, MINUTE_MS, rfc3339};
 use std::time::Duration;
 
 /// A table that is filled.
@@ -109,18 +109,21 @@ impl Filling<'_> {
         format!("{}.{}{name}", self.client.endpoint().database, self.front)
     }
 
-    /// Days of which there are rates, since the epoch.
-    fn days(&self) -> Result<Vec<i64>, ClickHouseError> {
+    /// Days of which there are rates.
+    fn days(&self) -> Result<Vec<CivilDay>, ClickHouseError> {
         let sql = format!(
             "SELECT DISTINCT intDiv(ts_ms, {DAY_MS}) AS day FROM {} ORDER BY day",
             self.table("rates_minute")
         );
         let answer = self.client.rows(&sql, &[])?;
         let rows = answer["data"].as_array().cloned().unwrap_or_default();
-        Ok(rows.iter().filter_map(|row| row[0].as_i64()).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row[0].as_i64().map(CivilDay::new))
+            .collect())
     }
 
-    fn day(&self, table: &RollUpTable, day: i64) -> Result<(), ClickHouseError> {
+    fn day(&self, table: &RollUpTable, day: CivilDay) -> Result<(), ClickHouseError> {
         let made: Vec<(&str, &str)> = table.measures.iter().map(|(name, _)| (*name, *name)).collect();
         for pause in 0..TRIES {
             // What a host has just sent reaches one table before the other.
@@ -149,7 +152,7 @@ impl Filling<'_> {
         table: &RollUpTable,
         from: &str,
         (measures, only): (&[(&str, &str)], &str),
-        day: i64,
+        day: CivilDay,
     ) -> Result<String, ClickHouseError> {
         let measures = measures.iter().enumerate();
         let weighted: Vec<String> = measures
@@ -168,7 +171,7 @@ impl Filling<'_> {
         Ok(answer["data"][0][0].as_str().unwrap_or_default().to_owned())
     }
 
-    fn make(&self, table: &RollUpTable, day: i64) -> Result<(), ClickHouseError> {
+    fn make(&self, table: &RollUpTable, day: CivilDay) -> Result<(), ClickHouseError> {
         let database = &self.client.endpoint().database;
         let RollUpTable { name, key, .. } = table;
         let key = key.unwrap_or(self.rates_key);
@@ -195,10 +198,10 @@ impl Filling<'_> {
     }
 }
 
-fn within(day: i64) -> String {
-    format!("ts_ms >= {} AND ts_ms < {}", day * DAY_MS, (day + 1) * DAY_MS)
+fn within(day: CivilDay) -> String {
+    format!("ts_ms >= {} AND ts_ms < {}", day.start().get(), (day + 1).start().get())
 }
 
-fn date(day: i64) -> String {
-    rfc3339(day * DAY_MS).chars().take(10).collect()
+fn date(day: CivilDay) -> String {
+    rfc3339(day.start()).chars().take(10).collect()
 }

@@ -6,7 +6,7 @@
 //! are raised to what is counted here, and never lowered. Done again, after a kill or a lost answer, it finds what is left.
 
 use super::{ClickHouseClient, ClickHouseError, query, settings};
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS};
+use crate::model::time::{CivilDay, HOUR_MS, Minute, UtcMs};
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, Input, ScanFile, ScanPart, Table, TableScan, Values};
 use crate::store::error::StoreError;
@@ -87,12 +87,12 @@ pub fn keep_sent(store: &Store, client: &ClickHouseClient, force: bool) -> Resul
         }
         .into());
     }
-    let now_minute = store.outbox().clock_ms()?.div_euclid(MINUTE_MS);
+    let now_minute = store.outbox().clock_ms()?.minute();
     let mut kept = KeepReport::default();
     let all = store.segments().all()?;
     for source in store.positions().sources()? {
         let own: Vec<&Segment> = all.iter().filter(|segment| segment.source == source.id).collect();
-        let days: BTreeSet<i64> = own.iter().map(|segment| segment.day).collect();
+        let days: BTreeSet<CivilDay> = own.iter().map(|segment| segment.day).collect();
         let whose = Whose {
             store,
             client,
@@ -121,19 +121,19 @@ struct Whose<'w> {
 
 impl Whose<'_> {
     /// Brings a day of the source there to what is here; gives the number of rows that only the server has.
-    fn day(&self, segments: &[&Segment], day: i64, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
-        let (from, to) = (day * DAY_MS, (day + 1) * DAY_MS);
-        let sums = |table: &Table| -> BTreeMap<i64, BTreeSet<String>> {
-            let mut hours: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    fn day(&self, segments: &[&Segment], day: CivilDay, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
+        let (from, to) = (day.start(), (day + 1).start());
+        let sums = |table: &Table| -> BTreeMap<UtcMs, BTreeSet<String>> {
+            let mut hours: BTreeMap<UtcMs, BTreeSet<String>> = BTreeMap::new();
             for row in rows(table) {
-                let hour = row.get("hour").and_then(Value::as_i64).unwrap_or(from);
+                let hour = row.get("hour").and_then(Value::as_i64).map_or(from, UtcMs::new);
                 hours.entry(hour).or_default().insert(Value::Object(row).to_string());
             }
             hours
         };
         let there = sums(&self.there(&format!("{SUMS} {} {SUMS_BY}", self.within()), from, to)?);
         let here = sums(&self.here(segments, &format!("{SUMS} {SUMS_BY}"), from, to)?);
-        let hours: BTreeSet<i64> = there.keys().chain(here.keys()).copied().collect();
+        let hours: BTreeSet<UtcMs> = there.keys().chain(here.keys()).copied().collect();
         let mut only_there = 0;
         for hour in hours.into_iter().filter(|hour| there.get(hour) != here.get(hour)) {
             only_there += self.hour(segments, hour, kept)?;
@@ -141,7 +141,7 @@ impl Whose<'_> {
         Ok(only_there)
     }
 
-    fn hour(&self, segments: &[&Segment], hour: i64, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
+    fn hour(&self, segments: &[&Segment], hour: UtcMs, kept: &mut KeepReport) -> Result<u64, ClickHouseError> {
         let columns = format!("SELECT event_id, {}, {ENHANCED} FROM events", COLUMNS.join(", "));
         let (from, to) = (hour, hour + HOUR_MS);
         let mut there = by_event(&self.there(&format!("{columns} {}", self.within()), from, to)?);
@@ -175,17 +175,17 @@ impl Whose<'_> {
         "WHERE host = {host:String} AND source = {source:String} AND ts_ms >= {from:Int64} AND ts_ms < {to:Int64}"
     }
 
-    fn there(&self, sql: &str, from: i64, to: i64) -> Result<Table, ClickHouseError> {
+    fn there(&self, sql: &str, from: UtcMs, to: UtcMs) -> Result<Table, ClickHouseError> {
         let params = [
             ("host", self.host.to_owned()),
             ("source", self.kind.to_owned()),
-            ("from", from.to_string()),
-            ("to", to.to_string()),
+            ("from", from.get().to_string()),
+            ("to", to.get().to_string()),
         ];
         query::select(self.client, sql, &params)
     }
 
-    fn here(&self, segments: &[&Segment], sql: &str, from: i64, to: i64) -> Result<Table, ClickHouseError> {
+    fn here(&self, segments: &[&Segment], sql: &str, from: UtcMs, to: UtcMs) -> Result<Table, ClickHouseError> {
         let near = segments.iter().filter(|s| s.last_ms >= from && s.first_ms < to);
         let mut columns: Vec<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
         columns.extend(["event_id".to_owned(), ENHANCED.to_owned()]);
@@ -234,22 +234,22 @@ fn insert(store: &Store, client: &ClickHouseClient, table: &str, lines: &[String
 fn minutes(
     store: &Store,
     client: &ClickHouseClient,
-    now_minute: i64,
+    now_minute: Minute,
     kept: &mut KeepReport,
 ) -> Result<(), ClickHouseError> {
     const COUNTS: [&str; 6] = ["lines", "events", "ignored", "unparsed", "bytes", "heartbeats"];
     let Some((first, last)) = store.coverage().minutes_span()? else {
         return Ok(());
     };
-    for day in first.div_euclid(DAY_MS)..=last.div_euclid(DAY_MS) {
-        let (from, to) = (day * DAY_MS, (day + 1) * DAY_MS);
+    for day in first.day().up_to(last.day() + 1) {
+        let (from, to) = (day.start(), (day + 1).start());
         let here = store.coverage().minutes(from, to)?;
         if here.is_empty() {
             continue;
         }
         let sql = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats FROM sources \
                    WHERE ts_ms >= {from:Int64} AND ts_ms < {to:Int64}";
-        let params = [("from", from.to_string()), ("to", to.to_string())];
+        let params = [("from", from.get().to_string()), ("to", to.get().to_string())];
         let text = |row: &Map<String, Value>, name: &str| {
             let value = row.get(name).and_then(Value::as_str);
             value.unwrap_or_default().to_owned()
@@ -266,13 +266,13 @@ fn minutes(
         for minute in here {
             let c = &minute.counts;
             // The heartbeats of the minute that goes on are posted when it is over.
-            let beats = if minute.ts_ms / MINUTE_MS < now_minute {
+            let beats = if minute.ts_ms.minute() < now_minute {
                 minute.heartbeats
             } else {
                 0
             };
             let is = [c.lines, c.events, c.ignored, c.unparsed, c.bytes, beats].map(|count| count as i64);
-            let key = (minute.ts_ms, minute.host.clone(), minute.kind.clone());
+            let key = (minute.ts_ms.get(), minute.host.clone(), minute.kind.clone());
             let was = there.get(&key).copied().unwrap_or_default();
             let more: Vec<i64> = is.iter().zip(was).map(|(is, was)| (is - was).max(0)).collect();
             if more.iter().all(|count| *count == 0) {

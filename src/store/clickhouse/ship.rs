@@ -184,7 +184,7 @@ impl Shipper {
     fn compare_clocks(&self) -> Result<(), ClickHouseError> {
         let before = self.store.outbox().clock_ms()?;
         let there = self.client.clock_ms()?;
-        let ahead_ms = there - (before + self.store.outbox().clock_ms()?) / 2;
+        let ahead_ms = there - before - (self.store.outbox().clock_ms()? - before) / 2;
         self.store.outbox().note_clock(ahead_ms)?;
         if ahead_ms.abs() > CLOCKS_APART_MS {
             tracing::warn!(place = %self.endpoint(), "{}", clocks_apart(ahead_ms));

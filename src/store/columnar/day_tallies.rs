@@ -73,7 +73,7 @@ impl DayRows<'_> {
             };
             tallies.add(TalliesOf::event(row.kind, row.destination, false, 0), &row, times);
         }
-        tallies.seen(self.span_ms.1);
+        tallies.seen(self.span_ms.1.get());
         self.add_keys(origins, &mut tallies.keys);
         tallies
     }

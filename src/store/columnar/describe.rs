@@ -4,6 +4,7 @@ use super::ColumnarError;
 use super::any::AnyColumn;
 use super::rewrite::EventColumns;
 use crate::model::queue_id::QueueId;
+use crate::model::time::{CivilDay, UtcMs};
 use rustc_hash::FxHashSet;
 use std::path::Path;
 
@@ -14,10 +15,10 @@ pub struct Described {
     pub host: String,
     /// Kind of source.
     pub source: String,
-    /// Day since the epoch, UTC.
-    pub day: i64,
-    /// First and last event, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    /// Day, of UTC.
+    pub day: CivilDay,
+    /// First and last event.
+    pub span_ms: (UtcMs, UtcMs),
     /// Log and offset of each row.
     pub ids: Vec<(u64, i64)>,
     /// Messages whose arrival may not have been seen: nothing is said of their senders.
@@ -48,18 +49,17 @@ pub fn describe(path: &Path) -> Result<Described, ColumnarError> {
         }
     };
     let (host, source) = (only("host")?, only("source")?);
-    let times = rows.numbers("ts_ms")?.iter().map(|time| *time as i64);
-    let span_ms = times.fold((i64::MAX, i64::MIN), |(first, last), time| {
+    let times = rows.numbers("ts_ms")?.iter().map(|time| UtcMs::new(*time as i64));
+    let span_ms = times.fold((UtcMs::MAX, UtcMs::MIN), |(first, last), time| {
         (first.min(time), last.max(time))
     });
-    let day_of = |time: i64| time.div_euclid(crate::model::time::DAY_MS);
-    if day_of(span_ms.0) != day_of(span_ms.1) {
+    if span_ms.0.day() != span_ms.1.day() {
         return Err(damaged("its rows are of several days"));
     }
     Ok(Described {
         host,
         source,
-        day: day_of(span_ms.0),
+        day: span_ms.0.day(),
         span_ms,
         ids: ids(&rows, path)?,
         orphans: orphans(&rows)?,

@@ -4,6 +4,7 @@ use super::ColumnarError;
 use super::any::AnyColumn;
 use super::rewrite::EventColumns;
 use super::write::Columns;
+use crate::model::time::UtcMs;
 use std::path::Path;
 
 /// Rows that differ, twice each: as they were with `sign` −1, as they are with +1. Both files hold the same events in the
@@ -34,11 +35,13 @@ pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Colu
     Ok(Some((2 * rows.len() as u64, out.encode()?)))
 }
 
-/// The rows from a time on (UTC milliseconds), with `sign` −1. None if there are none; else their number, and Parquet.
-pub fn taken_back(path: &Path, from_ms: i64) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
+/// The rows from a time on, with `sign` −1. None if there are none; else their number, and Parquet.
+pub fn taken_back(path: &Path, from_ms: UtcMs) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
     let all = EventColumns::read(path)?;
     let times = all.numbers("ts_ms")?;
-    let rows: Vec<usize> = (0..all.len()).filter(|row| times[*row] as i64 >= from_ms).collect();
+    let rows: Vec<usize> = (0..all.len())
+        .filter(|row| times[*row] as i64 >= from_ms.get())
+        .collect();
     if rows.is_empty() {
         return Ok(None);
     }

@@ -5,6 +5,7 @@ use super::ColumnarError;
 use super::read::SegmentReader;
 use super::texts::TextColumn;
 use super::write::PROVIDER;
+use crate::model::time::UtcMs;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
@@ -12,8 +13,8 @@ use std::path::Path;
 /// A row, as far as it says which event it is.
 #[derive(Debug, Clone, Copy)]
 pub struct EventRow<'r> {
-    /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    /// When.
+    pub ts_ms: UtcMs,
     /// Whose line it was: a log ID as 16 hexadecimal digits.
     pub log: &'r str,
     /// Where the line stands in that log.
@@ -38,9 +39,10 @@ pub struct EventRow<'r> {
 /// The file cannot be read or is damaged.
 pub fn events_between(
     path: &Path,
-    span_ms: Range<i64>,
+    span_ms: Range<UtcMs>,
     each: &mut dyn FnMut(EventRow<'_>),
 ) -> Result<(), ColumnarError> {
+    let span_ms = span_ms.start.get()..span_ms.end.get();
     let mut reader = SegmentReader::open(path)?;
     let times = reader.numbers("ts_ms")?;
     if !times.iter().any(|ts_ms| span_ms.contains(ts_ms)) {
@@ -63,7 +65,7 @@ pub fn events_between(
     }
     for (row, ts_ms) in times.iter().enumerate().filter(|(_, ts_ms)| span_ms.contains(ts_ms)) {
         each(EventRow {
-            ts_ms: *ts_ms,
+            ts_ms: UtcMs::new(*ts_ms),
             log: at(&logs, row),
             offset: offsets[row] as u64,
             kind: at(&kinds, row),
@@ -80,8 +82,8 @@ pub fn events_between(
 /// A row, as far as it says what became of a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct MailRow<'r> {
-    /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    /// When.
+    pub ts_ms: UtcMs,
     /// Whose mail.
     pub service: &'r str,
     /// The host that says so.
@@ -99,7 +101,7 @@ pub struct MailRow<'r> {
 pub fn mails_between(
     path: &Path,
     kinds: &[&str],
-    span_ms: Range<i64>,
+    span_ms: Range<UtcMs>,
     each: &mut dyn FnMut(MailRow<'_>),
 ) -> Result<(), ColumnarError> {
     let mut reader = SegmentReader::open(path)?;
@@ -112,6 +114,7 @@ pub fn mails_between(
         return Ok(());
     }
     let times = reader.numbers("ts_ms")?;
+    let span_ms = span_ms.start.get()..span_ms.end.get();
     rows.retain(|row| span_ms.contains(&times[*row]));
     if rows.is_empty() {
         return Ok(());
@@ -123,7 +126,7 @@ pub fn mails_between(
     }
     for row in rows {
         each(MailRow {
-            ts_ms: times[row],
+            ts_ms: UtcMs::new(times[row]),
             service: at(&services, row),
             host: at(&hosts, row),
             queue_id: ids.get(row),
@@ -136,8 +139,8 @@ pub fn mails_between(
 /// A row, as far as it says where a mail's copies are.
 #[derive(Debug, Clone, Copy)]
 pub struct StayRow<'r> {
-    /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    /// When.
+    pub ts_ms: UtcMs,
     /// Where its line stands in its log.
     pub offset: i64,
     /// Whose mail.
@@ -165,9 +168,10 @@ pub struct StayRow<'r> {
 pub fn stays_between(
     path: &Path,
     queue_ids: &HashSet<String>,
-    span_ms: Range<i64>,
+    span_ms: Range<UtcMs>,
     each: &mut dyn FnMut(StayRow<'_>),
 ) -> Result<(), ColumnarError> {
+    let span_ms = span_ms.start.get()..span_ms.end.get();
     let mut reader = SegmentReader::open(path)?;
     let times = reader.numbers("ts_ms")?;
     if !times.iter().any(|ts_ms| span_ms.contains(ts_ms)) {
@@ -190,7 +194,7 @@ pub fn stays_between(
     }
     for row in rows {
         each(StayRow {
-            ts_ms: times[row],
+            ts_ms: UtcMs::new(times[row]),
             offset: offsets[row],
             service: at(&services, row),
             host: at(&hosts, row),

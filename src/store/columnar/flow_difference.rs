@@ -1,20 +1,25 @@
 //! From when on two files of rates say something else.
 
 use super::FlowBlock;
+use crate::model::time::{Minute, UtcMs};
 use std::collections::HashMap;
 
 /// What a row of rates is counted under, and its counts.
 type FlowSums<'b> = HashMap<(i64, [&'b str; 6], bool), [i64; 3]>;
 
-/// The first minute (its start, UTC milliseconds) of which two blocks of rates say something else; none if they say the same.
-pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<i64> {
+/// The first minute of which two blocks of rates say something else; none if they say the same.
+pub fn first_difference(old: &FlowBlock, new: &FlowBlock) -> Option<Minute> {
     let (old, new) = (sums(old), sums(new));
     let differing = |one: &FlowSums<'_>, other: &FlowSums<'_>| {
         let differs = one.iter().filter(|(key, counts)| other.get(key) != Some(counts));
         differs.map(|(key, _)| key.0).min()
     };
     let firsts = [differing(&old, &new), differing(&new, &old)];
-    firsts.into_iter().flatten().min()
+    firsts
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|start| UtcMs::new(start).minute())
 }
 
 fn sums(block: &FlowBlock) -> FlowSums<'_> {
@@ -78,9 +83,9 @@ mod tests {
         let same = block(&[(180_000, "b", 1), (60_000, "a", 1), (120_000, "a", 1), (60_000, "a", 1)]);
         assert_eq!(first_difference(&one, &same), None);
         let renamed = block(&[(60_000, "a", 2), (120_000, "b", 1), (180_000, "b", 1)]);
-        assert_eq!(first_difference(&one, &renamed), Some(120_000));
+        assert_eq!(first_difference(&one, &renamed), Some(Minute::new(2)));
         let more = block(&[(0, "a", 1), (60_000, "a", 2), (120_000, "a", 1), (180_000, "b", 1)]);
-        assert_eq!(first_difference(&one, &more), Some(0));
-        assert_eq!(first_difference(&more, &one), Some(0));
+        assert_eq!(first_difference(&one, &more), Some(Minute::EPOCH));
+        assert_eq!(first_difference(&more, &one), Some(Minute::EPOCH));
     }
 }

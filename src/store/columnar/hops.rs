@@ -9,23 +9,24 @@ use super::texts::TextColumn;
 use super::write::ORIGIN;
 use crate::model::direction::MailOrigin;
 use crate::model::event::{Destination, Kind};
+use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::store::batch::NONE;
 use hashbrown::HashMap;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::path::Path;
 
 /// Cut-through deliveries stand before their arrival.
-const BEFORE_MS: i64 = 60_000;
+const BEFORE_MS: i64 = MINUTE_MS;
 /// A delivery and the arrival that it led to are no further apart, where names do not tell.
-const NEAR_MS: i64 = 10 * 60_000;
+const NEAR_MS: i64 = 10 * MINUTE_MS;
 
 /// An arrival with a Message-ID, as a segment has it.
 #[derive(Debug, Clone)]
 pub struct ArrivalRow {
     /// Key of the Message-ID.
     pub key: u64,
-    /// When, UTC milliseconds.
-    pub ts_ms: i64,
+    /// When.
+    pub ts_ms: UtcMs,
     /// Under which ID.
     pub queue_id: String,
     /// Who sent it.
@@ -78,7 +79,7 @@ pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>, with_senders: bool) -> Res
         .filter(|row| kinds.values[kinds.codes[*row] as usize] == Kind::Accepted.as_str())
         .map(|row| ArrivalRow {
             key: keys[row],
-            ts_ms: times[row],
+            ts_ms: UtcMs::new(times[row]),
             queue_id: text(&ids, row),
             service: text(&services, row),
             hostgroup: text(&hostgroups, row),
@@ -95,8 +96,8 @@ pub fn arrivals(path: &Path, wanted: &FxHashSet<u64>, with_senders: bool) -> Res
 /// What was learnt of one message.
 #[derive(Debug, Clone)]
 pub struct Learnt {
-    /// Its arrival, UTC milliseconds.
-    pub arrival_ms: i64,
+    /// Its arrival.
+    pub arrival_ms: UtcMs,
     /// Who sent it.
     pub service: String,
     /// Of which group.
@@ -106,7 +107,7 @@ pub struct Learnt {
     /// It enters the mail system here.
     pub first_hop: bool,
     /// Hosts that it was handed to, and when they took it.
-    pub handed: Vec<(String, i64)>,
+    pub handed: Vec<(String, UtcMs)>,
 }
 
 /// What was learnt of messages, by queue ID.
@@ -139,16 +140,16 @@ pub(super) fn owners<'l>(
     let times = rows.numbers("ts_ms")?;
     let kinds = rows.texts("kind")?;
     let of_code: Vec<Option<&'l Vec<Learnt>>> = ids.values.iter().map(|id| learnt.get(id.as_str())).collect();
-    let mut arrivals: HashMap<u32, Vec<i64>, FxBuildHasher> = HashMap::default();
+    let mut arrivals: HashMap<u32, Vec<UtcMs>, FxBuildHasher> = HashMap::default();
     for (row, code) in ids.codes.iter().enumerate() {
         let accepted = kinds.values[kinds.codes[row] as usize] == Kind::Accepted.as_str();
         if accepted && of_code[*code as usize].is_some() {
-            arrivals.entry(*code).or_default().push(times[row] as i64);
+            arrivals.entry(*code).or_default().push(UtcMs::new(times[row] as i64));
         }
     }
     let owner = |(row, code): (usize, &u32)| {
         let messages = of_code[*code as usize]?;
-        let ts_ms = times[row] as i64;
+        let ts_ms = UtcMs::new(times[row] as i64);
         let here = arrivals.get(code).map(Vec::as_slice).unwrap_or_default();
         let arrival = here.iter().rev().find(|arrival| **arrival <= ts_ms);
         let arrival = arrival.or_else(|| here.first().filter(|arrival| **arrival <= ts_ms + BEFORE_MS));
@@ -230,7 +231,7 @@ fn set_handed(
             for (host, at_ms) in &learnt.handed {
                 let named = |row: &&usize| same_host(&hosts.values[hosts.codes[**row] as usize], host);
                 let by_name: Vec<usize> = candidates.iter().filter(named).copied().collect();
-                let apart = |row: &usize| (times[*row] as i64 - at_ms).abs();
+                let apart = |row: &usize| (UtcMs::new(times[*row] as i64) - *at_ms).abs();
                 let nearest = || {
                     candidates
                         .iter()

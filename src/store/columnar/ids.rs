@@ -2,6 +2,7 @@
 
 use super::ColumnarError;
 use super::read::SegmentReader;
+use crate::model::time::UtcMs;
 use std::path::Path;
 
 /// Calls `each` with log and offset of every row.
@@ -18,7 +19,8 @@ pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), Colu
     Ok(())
 }
 
-/// When each row's event happened, UTC milliseconds.
-pub fn times(path: &Path) -> Result<Vec<i64>, ColumnarError> {
-    SegmentReader::open(path)?.numbers("ts_ms")
+/// When each row's event happened.
+pub fn times(path: &Path) -> Result<Vec<UtcMs>, ColumnarError> {
+    let times = SegmentReader::open(path)?.numbers("ts_ms")?;
+    Ok(times.into_iter().map(UtcMs::new).collect())
 }

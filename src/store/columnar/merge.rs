@@ -14,7 +14,7 @@ use super::tally::Tallies;
 use super::texts::Strings;
 use super::write::{Columns, QUEUE_ID, Scratch};
 use crate::model::dictionary::Dictionary;
-use crate::model::time::DAY_MS;
+use crate::model::time::UtcMs;
 use polars::error::PolarsError;
 use polars_parquet::parquet::page::CompressedPage;
 use std::io::Cursor;
@@ -28,8 +28,8 @@ pub struct Parts {
     pub events: Vec<PathBuf>,
     /// Their files of rates.
     pub rates: Vec<PathBuf>,
-    /// First and last time of their events, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    /// First and last time of their events.
+    pub span_ms: (UtcMs, UtcMs),
 }
 
 /// Where the filters of keys come from.
@@ -79,7 +79,7 @@ impl Parts {
             false => None,
         };
         Ok(EncodedSegment {
-            day: self.span_ms.0.div_euclid(DAY_MS),
+            day: self.span_ms.0.day(),
             rows: rows as u64,
             span_ms: self.span_ms,
             events,
@@ -102,7 +102,7 @@ impl Parts {
             tallies.add_file(|which| rollups.reader(path, which))?;
             parts.push(rollups.bytes(path, RollUp::Keys)?);
         }
-        tallies.seen(self.span_ms.1);
+        tallies.seen(self.span_ms.1.get());
         match parts.into_iter().collect::<Option<Vec<_>>>() {
             Some(parts) if filters == Filters::OfParts || parts.len() == 1 => {
                 parts.iter().for_each(|filters| tallies.keys.add_written(filters));
@@ -229,7 +229,7 @@ mod tests {
             let parts = Parts {
                 events: events.to_vec(),
                 rates: Vec::new(),
-                span_ms: (5, 7),
+                span_ms: (UtcMs::new(5), UtcMs::new(7)),
             };
             for joined in [parts.join().unwrap(), parts.merge().unwrap()] {
                 let path = folder.path().join("joined");
@@ -284,7 +284,7 @@ mod tests {
             let parts = Parts {
                 events: events.to_vec(),
                 rates: Vec::new(),
-                span_ms: (5, 7),
+                span_ms: (UtcMs::new(5), UtcMs::new(7)),
             };
             let joined = parts.join().unwrap();
             let path = folder.path().join("joined");

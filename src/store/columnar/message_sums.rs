@@ -4,6 +4,7 @@ use super::ColumnarError;
 use super::read::SegmentReader;
 use super::segment::EncodedSegment;
 use super::write::{DIRECTION, ORIGIN};
+use crate::model::time::UtcMs;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageSum {
     /// Start of the minute, UTC milliseconds.
-    pub ts_ms: i64,
+    pub ts_ms: UtcMs,
     /// Service.
     pub service: String,
     /// Relay.
@@ -50,7 +51,7 @@ pub fn message_sums(segment: &EncodedSegment) -> Result<Vec<MessageSum>, Columna
         let name = |column: usize| columns[column].values[codes[column] as usize].clone();
         let [service, relay, kind, origin, direction] = [0, 1, 2, 3, 4].map(name);
         Some(MessageSum {
-            ts_ms,
+            ts_ms: UtcMs::new(ts_ms),
             service,
             relay,
             kind,

@@ -6,6 +6,7 @@ use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
 use super::texts::TextColumn;
 use super::write::{REASON, REPLY};
+use crate::model::time::UtcMs;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
@@ -39,9 +40,10 @@ pub struct JudgedReplies {
 /// The file cannot be read or is damaged.
 pub fn reclassify(
     path: &Path,
-    span_ms: Range<i64>,
+    span_ms: Range<UtcMs>,
     reason_of: &dyn Fn(StoredReply<'_>) -> Option<&'static str>,
 ) -> Result<JudgedReplies, ColumnarError> {
+    let span_ms = span_ms.start.get()..span_ms.end.get();
     let mut judged = JudgedReplies::default();
     // Most segments keep no words.
     let words = SegmentReader::open(path)?.texts(REPLY)?;

@@ -13,7 +13,7 @@ use super::texts::TextColumn;
 use super::write::{Columns, DIRECTION, ORIGIN, PROVIDER, Scratch};
 use crate::model::direction::{Direction, MailOrigin};
 use crate::model::event::{Destination, Kind, Origin};
-use crate::model::time::DAY_MS;
+use crate::model::time::UtcMs;
 use crate::normalise::join::Amendment;
 use crate::normalise::provider::in_rates;
 use crate::store::batch::NONE;
@@ -38,7 +38,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, C
         .codes
         .iter()
         .zip(times)
-        .map(|(code, time)| of_code[*code as usize].filter(|amendment| *time as i64 >= amendment.from_ms))
+        .map(|(code, time)| of_code[*code as usize].filter(|amendment| *time as i64 >= amendment.from_ms.get()))
         .collect();
     let fields: [(&str, RewrittenField); 7] = [
         ("service", |o| &o.service),
@@ -305,8 +305,8 @@ impl EventColumns {
         let times = self.numbers("ts_ms")?;
         let span = times
             .iter()
-            .map(|t| *t as i64)
-            .fold((i64::MAX, i64::MIN), |(a, b), t| (a.min(t), b.max(t)));
+            .map(|t| UtcMs::new(*t as i64))
+            .fold((UtcMs::MAX, UtcMs::MIN), |(a, b), t| (a.min(t), b.max(t)));
         let rates = self.rates()?;
         let len = self.len;
         let mut out = Columns::new(len)?;
@@ -314,7 +314,7 @@ impl EventColumns {
             column.write(&mut out, &name)?;
         }
         Ok(EncodedSegment {
-            day: span.0.div_euclid(DAY_MS),
+            day: span.0.day(),
             rows: len as u64,
             span_ms: span,
             events: out.encode()?,

@@ -10,7 +10,7 @@ use crate::model::direction::{Direction, MailOrigin, Reach};
 use crate::model::event::{Kind, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
-use crate::model::time::DAY_MS;
+use crate::model::time::{CivilDay, UtcMs};
 use crate::normalise::origins::OriginField;
 use crate::normalise::provider::in_rates;
 use rustc_hash::FxHashSet;
@@ -29,12 +29,12 @@ fn is_with_key(kind: u8) -> bool {
 /// The files of one segment, in memory, with what the catalogue keeps of them.
 #[derive(Debug)]
 pub struct EncodedSegment {
-    /// Day since the epoch, UTC.
-    pub day: i64,
+    /// Day, of UTC.
+    pub day: CivilDay,
     /// Rows of events.
     pub rows: u64,
-    /// First and last time of an event, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    /// First and last time of an event.
+    pub span_ms: (UtcMs, UtcMs),
     /// Parquet bytes of the events.
     pub events: Vec<u8>,
     /// Parquet bytes of the rates.
@@ -74,7 +74,6 @@ impl Encoder {
 
     /// Encodes a batch, a segment a day; more than one where a day has too many rows.
     pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, ColumnarError> {
-        let day_of = |ts_ms: i64| ts_ms.div_euclid(DAY_MS);
         let times = &sealed.batch.rows.ts_ms;
         debug_assert_eq!(
             times.len(),
@@ -84,7 +83,7 @@ impl Encoder {
         let Some(span_ms) = span_of(times.iter().copied()) else {
             return Ok(Vec::new());
         };
-        if day_of(span_ms.0) == day_of(span_ms.1) && times.len() <= SEGMENT_ROWS_MAX {
+        if span_ms.0.day() == span_ms.1.day() && times.len() <= SEGMENT_ROWS_MAX {
             let part = DayRows {
                 sealed,
                 rows: None,
@@ -92,9 +91,9 @@ impl Encoder {
             };
             return Ok(vec![part.encode(self)?]);
         }
-        let mut days: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        let mut days: BTreeMap<CivilDay, Vec<u32>> = BTreeMap::new();
         for (at, ts_ms) in (0..).zip(times) {
-            days.entry(day_of(*ts_ms)).or_default().push(at);
+            days.entry(UtcMs::new(*ts_ms).day()).or_default().push(at);
         }
         let mut segments = Vec::new();
         for rows in days.values().flat_map(|rows| rows.chunks(SEGMENT_ROWS_MAX)) {
@@ -118,10 +117,11 @@ fn named(logs: &[String], spans: &[(i64, i64)]) -> Vec<(u64, i64, i64)> {
 }
 
 /// The least and the greatest, if there are any.
-fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(i64, i64)> {
+fn span_of(mut times: impl Iterator<Item = i64>) -> Option<(UtcMs, UtcMs)> {
     let first = times.next()?;
     let widen = |(from, to): (i64, i64), ts_ms| (from.min(ts_ms), to.max(ts_ms));
-    Some(times.fold((first, first), widen))
+    let (first, last) = times.fold((first, first), widen);
+    Some((UtcMs::new(first), UtcMs::new(last)))
 }
 
 /// The rows of one day.
@@ -129,8 +129,8 @@ pub(super) struct DayRows<'b> {
     pub(super) sealed: &'b SealedBatch,
     /// Which; none for all.
     pub(super) rows: Option<Vec<u32>>,
-    /// First and last time, UTC milliseconds.
-    pub(super) span_ms: (i64, i64),
+    /// First and last time.
+    pub(super) span_ms: (UtcMs, UtcMs),
 }
 
 impl DayRows<'_> {
@@ -169,7 +169,7 @@ impl DayRows<'_> {
             false => FxHashSet::default(),
         };
         Ok(EncodedSegment {
-            day: self.span_ms.0.div_euclid(DAY_MS),
+            day: self.span_ms.0.day(),
             rows: self.len() as u64,
             span_ms: self.span_ms,
             events: self.events(all_first, with)?,

@@ -7,6 +7,7 @@ use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
 use super::texts::TextColumn;
 use crate::model::event::Kind;
+use crate::model::time::UtcMs;
 use crate::normalise::judge::Undecided;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -117,14 +118,14 @@ pub trait Attribute {
     fn count(&mut self, from: (&str, &str), is: &Attributed, rows: u64);
 
     /// An arrival of a message, and what it has become.
-    fn arrived(&mut self, queue_id: &str, ts_ms: i64, is: &Attributed);
+    fn arrived(&mut self, queue_id: &str, ts_ms: UtcMs, is: &Attributed);
 }
 
 /// The segment with the rows in `[since_ms, until_ms)` attributed anew: by what was learnt of their messages over all hosts,
 /// else by their senders. None if that changes nothing.
 pub fn reattribute(
     path: &Path,
-    (since_ms, until_ms): (i64, i64),
+    (since_ms, until_ms): (UtcMs, UtcMs),
     learnt: Option<&LearntById>,
     by: &mut dyn Attribute,
 ) -> Result<Option<EncodedSegment>, ColumnarError> {
@@ -145,7 +146,7 @@ pub fn reattribute(
         let orphans: Vec<bool> = ids.values.iter().map(|id| !id.is_empty() && by.is_orphan(id)).collect();
         let mut counts: HashMap<[u32; 3], u64, FxBuildHasher> = HashMap::default();
         for (row, number) in of_row.iter_mut().enumerate() {
-            let ts_ms = times[row] as i64;
+            let ts_ms = UtcMs::new(times[row] as i64);
             if ts_ms < since_ms || ts_ms >= until_ms {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! What a commit holds.
 
+use crate::model::time::Minute;
 use crate::normalise::join::Changes;
 use crate::store::catalogue::{Again, Counts, LogState, OddField, UnparsedShape, shadow};
 use crate::store::columnar::EncodedSegment;
@@ -13,8 +14,8 @@ pub struct Commit {
     pub segments: Vec<EncodedSegment>,
     /// Logs read.
     pub logs: Vec<LogState>,
-    /// Counts by minute since the epoch, to be added.
-    pub minutes: Vec<(i64, Counts)>,
+    /// Counts by minute, to be added.
+    pub minutes: Vec<(Minute, Counts)>,
     /// Changes of the join.
     pub changes: Changes,
     /// Shapes of unparsed lines, to be added.

@@ -1,6 +1,6 @@
 //! Heartbeats: when a tail had read sources to their ends.
 
-use crate::model::time::MINUTE_MS;
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{Heartbeat, add_heartbeats};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -9,8 +9,8 @@ use crate::store::handle::Store;
 ///
 /// # Errors
 /// The store cannot be written.
-pub fn put_heartbeats(store: &Store, heartbeats: &[Heartbeat], now_ms: i64) -> Result<(), StoreError> {
-    let minute = now_ms.div_euclid(MINUTE_MS);
+pub fn put_heartbeats(store: &Store, heartbeats: &[Heartbeat], now_ms: UtcMs) -> Result<(), StoreError> {
+    let minute = now_ms.minute();
     let mut connection = store.catalogue().connection();
     let transaction = connection.begin()?;
     add_heartbeats(&transaction, heartbeats, minute)?;

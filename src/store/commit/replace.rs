@@ -1,6 +1,6 @@
 //! A segment in the place of others.
 
-use crate::model::time::MINUTE_MS;
+use crate::model::time::Minute;
 use crate::store::catalogue::{
     Segment, Transaction, inherit, insert_segment, is_quiet, move_orphans, next_segment, note_changed, remove_segment,
 };
@@ -42,8 +42,8 @@ pub fn change(
 ) -> Result<(), StoreError> {
     let is_quiet = is_quiet(transaction, old)?;
     let new = replace(store, transaction, &[old], source, encoded)?;
-    if let Some(ts_ms) = first_difference(store, old, new, encoded) {
-        note_changed(transaction, ts_ms.div_euclid(MINUTE_MS))?;
+    if let Some(minute) = first_difference(store, old, new, encoded) {
+        note_changed(transaction, minute)?;
     }
     if is_quiet {
         return Ok(());
@@ -59,11 +59,11 @@ pub fn change(
 }
 
 /// From when on a segment says other rates than the one before it; from its first row on where the old one cannot be read.
-fn first_difference(store: &Store, old: i64, new: i64, encoded: &EncodedSegment) -> Option<i64> {
+fn first_difference(store: &Store, old: i64, new: i64, encoded: &EncodedSegment) -> Option<Minute> {
     let read = |segment| columnar::read_flows(&store.files().rates(segment));
     match (read(old), read(new)) {
         (Ok(old), Ok(new)) => columnar::first_difference(&old, &new),
-        _ => Some(encoded.span_ms.0),
+        _ => Some(encoded.span_ms.0.minute()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::amend::amend;
 use super::contents::Commit;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::Minute;
 use crate::normalise::derived::NameChanges;
 use crate::store::catalogue::{self, AttributionNote, CatalogueError, Reason, Segment, Transaction};
 use crate::store::error::StoreError;
@@ -70,8 +70,8 @@ pub fn commit(store: &Store, commit: &Commit) -> Result<(), StoreError> {
 }
 
 /// The first minute of which a commit says anything.
-fn first_minute(commit: &Commit, segments: &[Segment]) -> Option<i64> {
-    let rows = segments.iter().map(|segment| segment.first_ms.div_euclid(MINUTE_MS));
+fn first_minute(commit: &Commit, segments: &[Segment]) -> Option<Minute> {
+    let rows = segments.iter().map(|segment| segment.first_ms.minute());
     let lines = commit.parts().flat_map(|part| &part.minutes).map(|(minute, _)| *minute);
     rows.chain(lines).min()
 }
@@ -117,9 +117,9 @@ fn add_lines(store: &Store, transaction: &Transaction<'_>, commit: &Commit) -> R
 /// Notes that services ended because others took their places, unless another source goes on with the name. Before rows are
 /// added, and after the names of this source are put.
 fn note_evicted(transaction: &Transaction<'_>, names: &NameChanges) -> Result<(), CatalogueError> {
-    let mut ended: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    let mut ended: BTreeMap<Minute, Vec<String>> = BTreeMap::new();
     for (name, ts_ms) in catalogue::ended_services(transaction, names)? {
-        ended.entry(ts_ms.div_euclid(MINUTE_MS)).or_default().push(name);
+        ended.entry(ts_ms.minute()).or_default().push(name);
     }
     for (minute, mut names) in ended {
         names.sort_unstable();

@@ -4,7 +4,7 @@ use super::mtas::Mtas;
 use crate::model::queue_id::QueueId;
 use crate::model::service_names::UNATTRIBUTED;
 use crate::model::text::text;
-use crate::model::time::DAY_MS;
+use crate::model::time::CivilDay;
 use crate::normalise::hops::{HopArrival, QUEUE_MS_MAX, link};
 use crate::store::catalogue::Segment;
 use crate::store::columnar::{self, ArrivalRow, Learnt, LearntById};
@@ -43,11 +43,11 @@ pub type LearntBySource = HashMap<i64, LearntById, FxBuildHasher>;
 pub fn learn(
     store: &Store,
     mtas: &Mtas,
-    day: i64,
+    day: CivilDay,
     new: &[Segment],
     mut anew: Option<ChangeArrival<'_>>,
 ) -> Result<(Vec<Segment>, LearntBySource), StoreError> {
-    let (from, to) = (day * DAY_MS - QUEUE_MS_MAX, (day + 1) * DAY_MS + QUEUE_MS_MAX);
+    let (from, to) = (day.start() - QUEUE_MS_MAX, (day + 1).start() + QUEUE_MS_MAX);
     let near: Vec<Segment> = store
         .segments()
         .between(from, to)?

@@ -9,7 +9,7 @@ use super::cover::cover_hosts;
 use super::learn::{LearntBySource, learn};
 use super::mtas::{Mtas, mtas};
 use crate::model::queue_id::QueueId;
-use crate::model::time::DAY_MS;
+use crate::model::time::CivilDay;
 use crate::normalise::join::OpenRecord;
 use crate::store::catalogue::{Segment, Transaction, next_segment, numbers, open_message, put_open_message};
 use crate::store::columnar::{self, LearntById};
@@ -43,10 +43,10 @@ pub fn link_hops(store: &Store) -> Result<Linked, StoreError> {
     if mtas.hosts.len() > 1 {
         linked_now.rewritten += cover_hosts(store, &mtas, &all)?;
         let is_new = |segment: &Segment| segment.id > linked && mtas.of_source.contains_key(&segment.source);
-        let days: BTreeSet<i64> = all.iter().filter(|s| is_new(s)).map(|s| s.day).collect();
+        let days: BTreeSet<CivilDay> = all.iter().filter(|s| is_new(s)).map(|s| s.day).collect();
         for day in days {
             // Asked again: the day before may have rewritten some.
-            let mut new = store.segments().between(day * DAY_MS, (day + 1) * DAY_MS)?;
+            let mut new = store.segments().between(day.start(), (day + 1).start())?;
             new.retain(is_new);
             link_day(store, &mtas, day, &new, &mut linked_now)?;
         }
@@ -60,7 +60,7 @@ pub fn link_hops(store: &Store) -> Result<Linked, StoreError> {
     Ok(linked_now)
 }
 
-fn link_day(store: &Store, mtas: &Mtas, day: i64, new: &[Segment], linked: &mut Linked) -> Result<(), StoreError> {
+fn link_day(store: &Store, mtas: &Mtas, day: CivilDay, new: &[Segment], linked: &mut Linked) -> Result<(), StoreError> {
     let (near, learnt) = learn(store, mtas, day, new, None)?;
     store_links(store, mtas, &near, &learnt, linked)
 }

@@ -1,5 +1,6 @@
 //! Compaction: small segments become one.
 
+use crate::model::time::{CivilDay, UtcMs};
 use crate::store::catalogue::{Segment, restored_segments};
 use crate::store::columnar::{self, ColumnarError, EncodedSegment, Parts, ROLLUP_ROWS_MIN, RollUps};
 use crate::store::commit::replace;
@@ -62,7 +63,7 @@ pub fn compact_small(store: &Store) -> Result<u64, StoreError> {
     segments.sort_unstable_by_key(|segment| (segment.source, segment.day, segment.id));
     let mut merged = 0;
     for source in segments.chunk_by(|a, b| a.source == b.source) {
-        let newest = source.last().map_or(0, |segment| segment.day);
+        let newest = source.last().map_or(CivilDay::EPOCH, |segment| segment.day);
         for group in source.chunk_by(|a, b| a.day == b.day) {
             let is_over = group[0].day < newest;
             for tier in TIERS {
@@ -111,7 +112,7 @@ fn replace_run(store: &Store, run: &[Segment], how: MergeMethod) -> Result<bool,
     let encoded = match how(&Parts {
         events: run.iter().map(|segment| store.files().events(segment.id)).collect(),
         rates: run.iter().map(|segment| store.files().rates(segment.id)).collect(),
-        span_ms: (first_ms.unwrap_or(0), last_ms.unwrap_or(0)),
+        span_ms: (first_ms.unwrap_or(UtcMs::EPOCH), last_ms.unwrap_or(UtcMs::EPOCH)),
     }) {
         Ok(encoded) => encoded,
         Err(error) => return broken_run(store, run, error).map(|()| false),

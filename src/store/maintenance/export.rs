@@ -3,6 +3,7 @@
 
 use super::verify::LISTS_MAX;
 use crate::files;
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{CatalogueError, Segment, numbers};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -47,7 +48,7 @@ struct Copied {
 ///
 /// # Errors
 /// The folder holds something else; it cannot be written.
-pub fn export(store: &Store, folder: &Path, since_ms: i64, until_ms: i64) -> Result<Exported, StoreError> {
+pub fn export(store: &Store, folder: &Path, since_ms: UtcMs, until_ms: UtcMs) -> Result<Exported, StoreError> {
     let io = |path: &Path| {
         let path = path.to_owned();
         move |source| StoreError::Io { path, source }

@@ -4,7 +4,7 @@
 //! With a point in time the rows before it stay. Their logs are read again from the start all the same, because what comes
 //! later depends on what came before; what is stored is not added a second time ([`crate::store::recovery::reread`]).
 
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{Minute, UtcMs};
 use crate::store::catalogue::{self, CatalogueError, Counts, Segment, Transaction, shadow};
 use crate::store::columnar;
 use crate::store::commit::replace;
@@ -19,13 +19,13 @@ pub struct Forgetting {
     /// Number of the source.
     pub source: i64,
     /// From when on, UTC milliseconds; none: all.
-    pub since_ms: Option<i64>,
+    pub since_ms: Option<UtcMs>,
     /// Logs that can be read again, by their numbers.
     pub there: FxHashSet<u64>,
     /// Rows that are taken back.
     pub rows: u64,
     /// First and last of them, UTC milliseconds, as far as their segments say.
-    pub span_ms: Option<(i64, i64)>,
+    pub span_ms: Option<(UtcMs, UtcMs)>,
     /// Logs with such rows whose files are gone.
     pub logs_gone: u64,
     /// Their lines.
@@ -41,12 +41,12 @@ pub struct Forgetting {
 pub fn look(
     store: &Store,
     source: i64,
-    since_ms: Option<i64>,
+    since_ms: Option<UtcMs>,
     there: FxHashSet<u64>,
 ) -> Result<Forgetting, StoreError> {
-    let from = since_ms.unwrap_or(i64::MIN);
+    let from = since_ms.unwrap_or(UtcMs::MIN);
     let mut rows = 0;
-    let mut span_ms: Option<(i64, i64)> = None;
+    let mut span_ms: Option<(UtcMs, UtcMs)> = None;
     for segment in segments_of(store, source, from)? {
         rows += match segment.first_ms >= from {
             true => segment.rows,
@@ -62,7 +62,7 @@ pub fn look(
     }
     let logs = store.positions().logs(source)?;
     let gone = || {
-        let late = |span: Option<(i64, i64)>| span.is_some_and(|(_, last)| last >= from);
+        let late = |span: Option<(UtcMs, UtcMs)>| span.is_some_and(|(_, last)| last >= from);
         let logs = logs.iter().filter(|log| !there.contains(&log.log_id));
         logs.filter(move |log| late(log.span_ms))
     };
@@ -84,13 +84,13 @@ pub fn look(
 /// # Errors
 /// The store cannot be written.
 pub fn forget(store: &Store, what: &Forgetting) -> Result<(), StoreError> {
-    let from = what.since_ms.unwrap_or(i64::MIN);
+    let from = what.since_ms.unwrap_or(UtcMs::MIN);
     let mut replaced = Vec::new();
     let segments = segments_of(store, what.source, from)?;
     let mut connection = store.catalogue().connection();
     let transaction = connection.begin()?;
     if let Some((first, _)) = what.span_ms {
-        catalogue::note_changed(&transaction, first.div_euclid(MINUTE_MS))?;
+        catalogue::note_changed(&transaction, first.minute())?;
     }
     for segment in &segments {
         take_back(store, &transaction, segment, from)?;
@@ -110,14 +110,19 @@ pub fn forget(store: &Store, what: &Forgetting) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn segments_of(store: &Store, source: i64, from_ms: i64) -> Result<Vec<Segment>, StoreError> {
-    let mut segments = store.segments().between(from_ms, i64::MAX)?;
+fn segments_of(store: &Store, source: i64, from_ms: UtcMs) -> Result<Vec<Segment>, StoreError> {
+    let mut segments = store.segments().between(from_ms, UtcMs::MAX)?;
     segments.retain(|segment| segment.source == source);
     Ok(segments)
 }
 
 /// Takes the rows of a segment back from a time on; the others stay.
-fn take_back(store: &Store, transaction: &Transaction<'_>, segment: &Segment, from_ms: i64) -> Result<(), StoreError> {
+fn take_back(
+    store: &Store,
+    transaction: &Transaction<'_>,
+    segment: &Segment,
+    from_ms: UtcMs,
+) -> Result<(), StoreError> {
     let path = store.files().events(segment.id);
     let times = columnar::times(&path)?;
     if store.outbox().ships()
@@ -136,20 +141,20 @@ fn take_back(store: &Store, transaction: &Transaction<'_>, segment: &Segment, fr
 
 /// The lines of what is read again are counted again: from the first minute on in which one of these logs has a line.
 fn forget_lines(store: &Store, transaction: &Transaction<'_>, what: &Forgetting) -> Result<(), StoreError> {
-    let mut first: Option<i64> = None;
+    let mut first: Option<UtcMs> = None;
     for log in catalogue::log_rows(transaction, what.source)? {
         let begin = log
             .first_ms
             .filter(|_| what.there.contains(&log.log_id) || what.since_ms.is_none());
         first = begin.map_or(first, |begin| Some(first.map_or(begin, |first| first.min(begin))));
     }
-    let from = first.map_or(i64::MAX, |first| first.div_euclid(MINUTE_MS));
+    let from = first.map_or(Minute::MAX, UtcMs::minute);
     let counted = catalogue::minutes_from(transaction, what.source, from)?;
     if let Some(minute) = counted.iter().map(|(minute, _)| *minute).min() {
         catalogue::note_changed(transaction, minute)?;
     }
     // Taken back: what the server adds up is nothing then.
-    let minutes: Vec<(i64, Counts)> = counted
+    let minutes: Vec<(Minute, Counts)> = counted
         .into_iter()
         .map(|(minute, counts)| (minute, negated(counts)))
         .collect();
@@ -198,20 +203,20 @@ fn adopt_rest(store: &Store, transaction: &Transaction<'_>, source: i64) -> Resu
 fn forget_state(transaction: &Transaction<'_>, what: &Forgetting) -> Result<(), CatalogueError> {
     let source = what.source;
     let is_read_again = |log: u64| what.since_ms.is_none() || what.there.contains(&log);
-    let mut begin = i64::MAX;
+    let mut begin = UtcMs::MAX;
     for log in catalogue::log_rows(transaction, source)? {
         if is_read_again(log.log_id) {
-            begin = begin.min(log.first_ms.unwrap_or(i64::MAX));
+            begin = begin.min(log.first_ms.unwrap_or(UtcMs::MAX));
             catalogue::remove_log(transaction, log.id)?;
         }
     }
     if what.since_ms.is_none() {
         catalogue::forget_services(transaction, source)?;
         catalogue::forget_orphans(transaction, source)?;
-        begin = i64::MIN;
+        begin = UtcMs::MIN;
     }
     catalogue::forget_open_messages(transaction, source, begin)?;
-    catalogue::forget_open_messages(transaction, shadow(source), i64::MIN)?;
+    catalogue::forget_open_messages(transaction, shadow(source), UtcMs::MIN)?;
     catalogue::forget_samples(transaction, source)?;
-    catalogue::forget_missing(transaction, source, what.since_ms.unwrap_or(i64::MIN))
+    catalogue::forget_missing(transaction, source, what.since_ms.unwrap_or(UtcMs::MIN))
 }

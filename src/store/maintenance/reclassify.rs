@@ -2,6 +2,7 @@
 //! sign −1 and the new ones with +1. Rows whose words are not kept stay as they are. A segment a transaction; done again it
 //! changes nothing.
 
+use crate::model::time::UtcMs;
 use crate::normalise::stored_reply::reason_of;
 use crate::store::columnar::{self, StoredReply};
 use crate::store::commit::put_in_place;
@@ -23,7 +24,7 @@ pub struct Reclassified {
 ///
 /// # Errors
 /// The store cannot be read or written; the outbox is full: what is done by then is done.
-pub fn reclassify(store: &Store, window_ms: (i64, i64), is_dry: bool) -> Result<Reclassified, StoreError> {
+pub fn reclassify(store: &Store, window_ms: (UtcMs, UtcMs), is_dry: bool) -> Result<Reclassified, StoreError> {
     let mut done = Reclassified::default();
     let judge = |reply: StoredReply<'_>| reason_of(reply.source, reply.words, reply.enhanced_code);
     for segment in store.segments().between(window_ms.0, window_ms.1)? {

@@ -1,6 +1,7 @@
 //! Posting: what becomes true here goes into the outbox, by the same transaction.
 
 use super::payload_files::{outbox_folder, payload_path};
+use crate::model::time::CivilDay;
 use crate::store::catalogue::{
     Catalogue, CatalogueError, Connection, NewPayload, PayloadKind, Segment, Transaction, events_hash, insert_payload,
     next_payload, numbers, payload_bytes,
@@ -38,7 +39,7 @@ pub struct Outbox<'s> {
 struct PayloadContent<'p> {
     kind: PayloadKind,
     /// Day of its rows since the epoch, UTC; 0 for lines.
-    day: i64,
+    day: CivilDay,
     rows: u64,
     bytes: &'p [u8],
 }
@@ -104,7 +105,7 @@ impl Outbox<'_> {
     pub(in crate::store) fn post_changes(
         &self,
         transaction: &Transaction<'_>,
-        day: i64,
+        day: CivilDay,
         rows: u64,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
@@ -121,7 +122,7 @@ impl Outbox<'_> {
     pub(super) fn post_lines(&self, transaction: &Transaction<'_>, rows: u64, lines: &str) -> Result<(), StoreError> {
         let content = PayloadContent {
             kind: PayloadKind::Minutes,
-            day: 0,
+            day: CivilDay::new(0),
             rows,
             bytes: lines.as_bytes(),
         };

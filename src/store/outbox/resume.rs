@@ -1,6 +1,7 @@
 //! Sending again after the catalogue was rebuilt: see [`crate::store::clickhouse::keep`].
 
 use super::post::{Outbox, names};
+use crate::model::time::{CivilDay, Minute};
 use crate::store::catalogue::{self, numbers};
 use crate::store::error::StoreError;
 
@@ -11,12 +12,12 @@ impl Outbox<'_> {
     }
 
     /// What is missing of a day and comes back: whether a server has it.
-    pub(in crate::store) fn note_sent(&self, source: i64, day: i64, sent: bool) -> Result<(), StoreError> {
+    pub(in crate::store) fn note_sent(&self, source: i64, day: CivilDay, sent: bool) -> Result<(), StoreError> {
         Ok(catalogue::note_sent(&self.catalogue.connection(), source, day, sent)?)
     }
 
     /// The server has what is here, heartbeats up to a minute: from now on what is committed is posted again.
-    pub(in crate::store) fn resume(&self, beats_minute: i64) -> Result<(), StoreError> {
+    pub(in crate::store) fn resume(&self, beats_minute: Minute) -> Result<(), StoreError> {
         let mut connection = self.catalogue.connection();
         let transaction = connection.begin()?;
         if numbers::get(&transaction, names::STORE_ID)? == 0 {
@@ -26,7 +27,7 @@ impl Outbox<'_> {
             (names::UNDECIDED, 0),
             (names::SHIPPING, 1),
             (names::GAP, 0),
-            (names::BEATS_POSTED, beats_minute),
+            (names::BEATS_POSTED, beats_minute.get()),
         ] {
             numbers::put(&transaction, name, value)?;
         }

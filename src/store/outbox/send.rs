@@ -2,6 +2,7 @@
 
 use super::payload_files::payload_path;
 use super::post::{Outbox, names};
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{
     self, BatchLimits, Connection, OutboxState, PayloadBatch, PayloadKind, numbers, payload_hash,
 };
@@ -100,7 +101,7 @@ impl Outbox<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be asked.
-    pub fn clock_ms(&self) -> Result<i64, StoreError> {
+    pub fn clock_ms(&self) -> Result<UtcMs, StoreError> {
         Ok(numbers::clock_ms(&self.catalogue.connection())?)
     }
 

@@ -4,6 +4,7 @@ use super::minutes;
 use super::payload_files::outbox_folder;
 use super::post::{Outbox, names};
 use crate::files;
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{
     self, CatalogueError, Connection, has_payload, none_missing_is_sent, numbers, remove_payloads,
 };
@@ -25,7 +26,7 @@ impl Outbox<'_> {
         let folder = outbox_folder(self.store);
         files::make_folder(&folder).map_err(|source| StoreError::Io { path: folder, source })?;
         let mut connection = self.catalogue.connection();
-        let segments = catalogue::segments(&connection, i64::MIN, i64::MAX)?;
+        let segments = catalogue::segments(&connection, UtcMs::MIN, UtcMs::MAX)?;
         let transaction = connection.begin()?;
         if numbers::get(&transaction, names::GAP)? != 0 {
             return Err(StoreError::ShipGap {

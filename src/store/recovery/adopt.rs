@@ -1,13 +1,14 @@
 //! Which files of segments count, of those that a catalogue does not know: a segment that took the place of others has their
 //! rows, and a higher number.
 
+use crate::model::time::CivilDay;
 use crate::store::columnar::{self, Described};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A source and a day: no segment has rows of two.
-pub(super) type SourceDay = (String, String, i64);
+pub(super) type SourceDay = (String, String, CivilDay);
 
 /// A segment that the catalogue names.
 #[derive(Debug)]

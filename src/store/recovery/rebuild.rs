@@ -2,7 +2,7 @@
 
 use super::adopt::{self, FileVerdict, JudgedFiles, NamedSegment, UnnamedFile};
 use crate::files;
-use crate::model::time::{HOUR_MS, MINUTE_MS};
+use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs};
 use crate::store::catalogue::{self, Connection, Segment, numbers};
 use crate::store::columnar::{self, Described};
 use crate::store::condition;
@@ -21,7 +21,7 @@ pub struct Rebuilt {
     /// What was wrong.
     pub lost: Lost,
     /// When the copy was made that it stands on, UTC milliseconds; none: it stands on the segments alone.
-    pub copy_ms: Option<i64>,
+    pub copy_ms: Option<UtcMs>,
     /// Copies that were no good, and why.
     pub bad_copies: Vec<(PathBuf, String)>,
     /// Segments that the copy named and that stay.
@@ -48,9 +48,9 @@ pub struct MinuteGap {
     /// Kind of source.
     pub kind: String,
     /// First minute, UTC milliseconds.
-    pub from_ms: i64,
+    pub from_ms: UtcMs,
     /// End of the last, UTC milliseconds.
-    pub to_ms: i64,
+    pub to_ms: UtcMs,
 }
 
 /// Gaps that are told one by one, at most; further ones of a source become one.
@@ -59,7 +59,7 @@ const GAPS_MAX: usize = 100;
 const BEATS_MS: i64 = HOUR_MS;
 
 /// Makes the catalogue of a store anew. The caller holds its lock.
-pub(super) fn rebuild(store: &Path, lost: Lost, lost_found_max: u64, now_ms: i64) -> Result<Rebuilt, StoreError> {
+pub(super) fn rebuild(store: &Path, lost: Lost, lost_found_max: u64, now_ms: UtcMs) -> Result<Rebuilt, StoreError> {
     let path = store.join("catalogue.rebuilt.tmp");
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -146,7 +146,7 @@ struct Rebuilding<'s> {
 impl Rebuilding<'_> {
     /// Brings the segments of the copy and the files of the folder together.
     fn reconcile(&mut self) -> Result<(), StoreError> {
-        let named = catalogue::segments(&self.connection, i64::MIN, i64::MAX)?;
+        let named = catalogue::segments(&self.connection, UtcMs::MIN, UtcMs::MAX)?;
         let last = catalogue::next_segment(&self.connection)? - 1;
         let files: BTreeMap<i64, PathBuf> = segment_files(self.store)?.into_iter().collect();
         let names: HashMap<i64, &Segment> = named.iter().map(|segment| (segment.id, segment)).collect();
@@ -246,10 +246,10 @@ impl Rebuilding<'_> {
     }
 
     /// Which minutes have rows, or had a tail that read, and nothing that says so.
-    fn note_gaps(&mut self, now_ms: i64) -> Result<(), StoreError> {
+    fn note_gaps(&mut self, now_ms: UtcMs) -> Result<(), StoreError> {
         let mut gaps = std::mem::take(&mut self.rebuilt.gaps);
         if let Some(copy_ms) = self.rebuilt.copy_ms {
-            let beating = catalogue::beating_since(&self.connection, (copy_ms - BEATS_MS) / MINUTE_MS)?;
+            let beating = catalogue::beating_since(&self.connection, (copy_ms - BEATS_MS).minute())?;
             gaps.extend(beating.into_iter().map(|(host, kind)| MinuteGap {
                 host,
                 kind,
@@ -330,8 +330,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// Gaps in whole minutes, those of a source that meet as one.
 fn joined(mut gaps: Vec<MinuteGap>) -> Vec<MinuteGap> {
     for gap in &mut gaps {
-        gap.from_ms = gap.from_ms.div_euclid(MINUTE_MS) * MINUTE_MS;
-        gap.to_ms = gap.to_ms.div_euclid(MINUTE_MS) * MINUTE_MS + MINUTE_MS;
+        gap.from_ms = gap.from_ms.floor_to(MINUTE_MS);
+        gap.to_ms = gap.to_ms.floor_to(MINUTE_MS) + MINUTE_MS;
     }
     gaps.sort_by(|a, b| (&a.host, &a.kind, a.from_ms).cmp(&(&b.host, &b.kind, b.from_ms)));
     let too_many = gaps.len() > GAPS_MAX;

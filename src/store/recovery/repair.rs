@@ -8,6 +8,7 @@
 use super::mend::{Mended, repair_segments};
 use super::rebuild::{Rebuilt, rebuild};
 use crate::files;
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{self, LogState};
 use crate::store::condition;
 use crate::store::error::{Lost, StoreError};
@@ -35,7 +36,7 @@ pub struct Repaired {
 pub fn repair(
     path: &Path,
     lost_found_bytes_max: u64,
-    now_ms: i64,
+    now_ms: UtcMs,
     is_readable: &dyn Fn(&LogState) -> bool,
 ) -> Result<Repaired, StoreError> {
     if !path.join(catalogue::FILE).exists() && segment_files(path)?.is_empty() {

@@ -9,6 +9,7 @@
 //!
 //! A kill in between costs nothing: what was restored is stored, and stored rows are not added again.
 
+use crate::model::time::{CivilDay, UtcMs};
 use crate::store::batch::WantedRows;
 use crate::store::catalogue::{self, MissingRows, OffsetSpan, Segment, shadow};
 use crate::store::columnar;
@@ -26,17 +27,21 @@ const IDS_MAX: u64 = 8_000_000;
 /// The catalogue cannot be written.
 pub fn begin_reread(store: &Store, source: i64) -> Result<(), StoreError> {
     let connection = store.catalogue().connection();
-    Ok(catalogue::forget_open_messages(&connection, shadow(source), i64::MIN)?)
+    Ok(catalogue::forget_open_messages(
+        &connection,
+        shadow(source),
+        UtcMs::MIN,
+    )?)
 }
 
 /// What of `missing` (all of one source and of one fate) is to be added in the next pass: as many days as fit into
 /// memory, oldest first. Returns the days too.
-pub fn wanted(store: &Store, missing: &[MissingRows]) -> Result<(WantedRows, FxHashSet<i64>), StoreError> {
+pub fn wanted(store: &Store, missing: &[MissingRows]) -> Result<(WantedRows, FxHashSet<CivilDay>), StoreError> {
     let source = missing.first().map_or(0, |first| first.source);
     let all = store.segments().all()?;
     let own: Vec<&Segment> = all.iter().filter(|segment| segment.source == source).collect();
     let mut wanted = WantedRows::default();
-    let mut days: FxHashMap<i64, Option<Vec<OffsetSpan>>> = FxHashMap::default();
+    let mut days: FxHashMap<CivilDay, Option<Vec<OffsetSpan>>> = FxHashMap::default();
     let mut ids = 0;
     for one in missing {
         if !days.contains_key(&one.day) {
@@ -92,7 +97,7 @@ pub fn all_but_adopted(store: &Store, source: i64) -> Result<Option<WantedRows>,
 pub fn end_reread(
     store: &Store,
     missing: &[MissingRows],
-    days: &FxHashSet<i64>,
+    days: &FxHashSet<CivilDay>,
     replayed: &FxHashSet<u64>,
     gone: &dyn Fn(u64) -> bool,
 ) -> Result<(u64, u64), StoreError> {
@@ -101,7 +106,7 @@ pub fn end_reread(
     let (mut back, mut lost) = (0, 0);
     let mut came: FxHashMap<i64, u64> = FxHashMap::default();
     for one in missing.iter().filter(|one| days.contains(&one.day)) {
-        let came = match came.entry(one.day) {
+        let came = match came.entry(one.day.get()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => free.insert(catalogue::take_restored(&transaction, one.source, one.day)?),
         };
@@ -120,7 +125,7 @@ pub fn end_reread(
         catalogue::put_missing(&transaction, one.segment, one.rows - rows, is_lost, &tried)?;
     }
     if let Some(first) = missing.first() {
-        catalogue::forget_open_messages(&transaction, shadow(first.source), i64::MIN)?;
+        catalogue::forget_open_messages(&transaction, shadow(first.source), UtcMs::MIN)?;
     }
     transaction.commit()?;
     Ok((back, lost))

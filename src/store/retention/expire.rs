@@ -1,7 +1,7 @@
 //! What has become older than the retention is removed.
 
 use super::horizon::{Advance, Horizon, MachineTime, advance, force, limit_day};
-use crate::model::time::{DAY_MS, MINUTE_MS};
+use crate::model::time::{CivilDay, DAY_MS, UtcMs};
 use crate::store::catalogue::{self, CatalogueError, Connection, numbers};
 use crate::store::error::StoreError;
 use crate::store::handle::Store;
@@ -31,8 +31,8 @@ pub struct HeldBack {
     /// By how much the store's time would step if the clock and the newest event were believed, milliseconds; 0 if
     /// there is no such step. What is held back then is an archive alone.
     pub step_ms: i64,
-    /// The moment that retention counts from, UTC milliseconds.
-    pub horizon_ms: i64,
+    /// The moment that retention counts from.
+    pub horizon_ms: UtcMs,
 }
 
 /// What a source has of it.
@@ -44,8 +44,8 @@ pub struct HeldSource {
     pub kind: String,
     /// Events.
     pub events: u64,
-    /// The first and the last of them, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    /// The first and the last of them.
+    pub span_ms: (UtcMs, UtcMs),
 }
 
 impl HeldBack {
@@ -88,10 +88,10 @@ pub fn expire(store: &Store, retention: &Retention) -> Result<u64, StoreError> {
     for id in &old {
         catalogue::remove_segment(&transaction, *id)?;
     }
-    let (from_ms, to_ms) = (expired.start.saturating_mul(DAY_MS), expired.end * DAY_MS);
-    catalogue::expire_minutes(&transaction, from_ms.div_euclid(MINUTE_MS), to_ms / MINUTE_MS)?;
-    catalogue::expire_open_messages(&transaction, from_ms, to_ms)?;
-    catalogue::expire_missing(&transaction, expired.start, expired.end)?;
+    let (from, to) = (expired.start.start(), expired.end.start());
+    catalogue::expire_minutes(&transaction, from.minute(), to.minute())?;
+    catalogue::expire_open_messages(&transaction, from, to)?;
+    catalogue::expire_missing(&transaction, &expired)?;
     put(&transaction, &horizon)?;
     transaction.commit()?;
     drop(connection);
@@ -120,8 +120,8 @@ pub fn held_back(store: &Store, retention: &Retention) -> Result<HeldBack, Store
     })
 }
 
-/// The moment that retention counts from, UTC milliseconds: the present is not before it, whatever a clock says.
-pub fn horizon_ms(store: &Store) -> Result<Option<i64>, StoreError> {
+/// The moment that retention counts from: the present is not before it, whatever a clock says.
+pub fn horizon_ms(store: &Store) -> Result<Option<UtcMs>, StoreError> {
     Ok(stored(&store.catalogue().connection())?.map(|horizon| horizon.at_ms))
 }
 
@@ -138,7 +138,7 @@ fn look(connection: &Connection, retention: &Retention) -> Result<Option<Advance
 }
 
 /// The smaller of the clock and the newest event that is not in the future.
-fn target(connection: &Connection, retention: &Retention) -> Result<Option<i64>, CatalogueError> {
+fn target(connection: &Connection, retention: &Retention) -> Result<Option<UtcMs>, CatalogueError> {
     let wall_ms = retention.machine.wall_ms;
     let newest = catalogue::newest_until(connection, wall_ms.saturating_add(DAY_MS))?;
     Ok(newest.map(|newest| newest.min(wall_ms)))
@@ -163,8 +163,8 @@ fn stored(connection: &Connection) -> Result<Option<Horizon>, CatalogueError> {
     }
     let [at_ms, done_day, boot, uptime_ms, credit_ms] = values;
     Ok(Some(Horizon {
-        at_ms,
-        done_day,
+        at_ms: UtcMs::new(at_ms),
+        done_day: CivilDay::new(done_day),
         boot,
         uptime_ms,
         credit_ms,
@@ -179,7 +179,10 @@ fn put(connection: &Connection, horizon: &Horizon) -> Result<(), CatalogueError>
         uptime_ms,
         credit_ms,
     } = *horizon;
-    for (name, value) in NAMES.iter().zip([at_ms, done_day, boot, uptime_ms, credit_ms]) {
+    for (name, value) in NAMES
+        .iter()
+        .zip([at_ms.get(), done_day.get(), boot, uptime_ms, credit_ms])
+    {
         numbers::put(connection, name, value)?;
     }
     Ok(())

@@ -10,14 +10,14 @@
 //! * one that is longer, forward or back, leaves all that is stored behind, as an archive that is held back: a store of
 //!   2018 that now takes the logs of today, or a clock that was ten years ahead and is right again.
 
-use crate::model::time::DAY_MS;
+use crate::model::time::{CivilDay, DAY_MS, UtcMs};
 use std::ops::Range;
 
 /// What a machine says of time. A store reads no clock; it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MachineTime {
-    /// The clock, UTC milliseconds. May be wrong.
-    pub wall_ms: i64,
+    /// The clock. May be wrong.
+    pub wall_ms: UtcMs,
     /// Names this start of the machine: another number after the next one.
     pub boot: i64,
     /// For how long it has run since then, milliseconds. Never steps.
@@ -27,11 +27,11 @@ pub struct MachineTime {
 /// Where retention stands, as the catalogue keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Horizon {
-    /// The moment that it counts from, UTC milliseconds.
-    pub(super) at_ms: i64,
-    /// Days before this one (since 1970) have been dealt with: what they still hold was older than the retention when it
+    /// The moment that it counts from.
+    pub(super) at_ms: UtcMs,
+    /// Days before this one have been dealt with: what they still hold was older than the retention when it
     /// was stored, an archive, and stays.
-    pub(super) done_day: i64,
+    pub(super) done_day: CivilDay,
     /// As of then.
     pub(super) boot: i64,
     /// As of then.
@@ -45,18 +45,18 @@ pub(super) struct Horizon {
 pub(super) struct Advance {
     pub(super) horizon: Horizon,
     /// Days that are older than the retention now and were not before.
-    pub(super) expired: Range<i64>,
+    pub(super) expired: Range<CivilDay>,
     /// The step that was not made, milliseconds; 0 if there is none.
     pub(super) held_ms: i64,
 }
 
 /// The day before which retention of so many days removes, seen from a moment.
-pub(super) fn limit_day(at_ms: i64, retain_days: u32) -> i64 {
-    at_ms.div_euclid(DAY_MS) - i64::from(retain_days)
+pub(super) fn limit_day(at_ms: UtcMs, retain_days: u32) -> CivilDay {
+    at_ms.day() - i64::from(retain_days)
 }
 
 /// Moves the horizon towards `target_ms`, the smaller of the clock and the newest event that is not in the future.
-pub(super) fn advance(old: Option<Horizon>, target_ms: i64, retain_days: u32, machine: &MachineTime) -> Advance {
+pub(super) fn advance(old: Option<Horizon>, target_ms: UtcMs, retain_days: u32, machine: &MachineTime) -> Advance {
     let MachineTime { boot, uptime_ms, .. } = *machine;
     let Some(old) = old else {
         // What is here already was stored before anybody counted: nothing of it has aged here.
@@ -104,7 +104,7 @@ pub(super) fn advance(old: Option<Horizon>, target_ms: i64, retain_days: u32, ma
 }
 
 /// Moves the horizon to where the operator says that it is right.
-pub(super) fn force(old: Option<Horizon>, target_ms: i64, retain_days: u32, machine: &MachineTime) -> Advance {
+pub(super) fn force(old: Option<Horizon>, target_ms: UtcMs, retain_days: u32, machine: &MachineTime) -> Advance {
     let limit = limit_day(target_ms, retain_days);
     let horizon = Horizon {
         at_ms: target_ms,
@@ -115,7 +115,7 @@ pub(super) fn force(old: Option<Horizon>, target_ms: i64, retain_days: u32, mach
     };
     Advance {
         horizon,
-        expired: i64::MIN..limit,
+        expired: CivilDay::MIN..limit,
         held_ms: 0,
     }
 }
@@ -128,20 +128,29 @@ mod tests {
 
     fn machine(boot: i64, uptime_ms: i64) -> MachineTime {
         MachineTime {
-            wall_ms: 0,
+            wall_ms: UtcMs::EPOCH,
             boot,
             uptime_ms,
         }
     }
 
+    /// Days from a day on, as they expire.
+    fn days(range: Range<i64>) -> Range<CivilDay> {
+        CivilDay::new(range.start)..CivilDay::new(range.end)
+    }
+
+    fn at(day: i64) -> UtcMs {
+        CivilDay::new(day).start()
+    }
+
     fn first(day: i64) -> Horizon {
-        advance(None, day * DAY_MS, 90, &machine(1, 0)).horizon
+        advance(None, at(day), 90, &machine(1, 0)).horizon
     }
 
     #[test]
     fn nothing_of_what_was_there_before_it_counted_expires() {
-        let first = advance(None, 1000 * DAY_MS, 90, &machine(1, 0));
-        assert_eq!(first.expired, 910..910);
+        let first = advance(None, at(1000), 90, &machine(1, 0));
+        assert_eq!(first.expired, days(910..910));
     }
 
     #[test]
@@ -149,68 +158,66 @@ mod tests {
         let mut horizon = first(1000);
         let mut expired = Vec::new();
         for hour in 1..=240 {
-            let target = 1000 * DAY_MS + hour * HOUR_MS;
+            let target = at(1000) + hour * HOUR_MS;
             let next = advance(Some(horizon), target, 90, &machine(1, hour * HOUR_MS));
             assert_eq!(next.held_ms, 0);
-            expired.extend(next.expired);
+            expired.extend(next.expired.start.up_to(next.expired.end));
             horizon = next.horizon;
         }
-        assert_eq!(expired, (910..920).collect::<Vec<_>>());
+        assert_eq!(
+            expired,
+            days(910..920).start.up_to(CivilDay::new(920)).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn a_step_of_weeks_expires_nothing_and_time_goes_on_as_the_machine_runs() {
-        let target = 1040 * DAY_MS;
+        let target = at(1040);
         let step = advance(Some(first(1000)), target, 90, &machine(1, HOUR_MS));
         assert!(step.expired.is_empty());
         assert_eq!(step.held_ms, 40 * DAY_MS - HOUR_MS);
         // Two days later two days are older than the retention: by the machine's time, not by the wrong one.
         let later = advance(Some(step.horizon), target, 90, &machine(1, 49 * HOUR_MS));
-        assert_eq!(later.expired, 910..912);
+        assert_eq!(later.expired, days(910..912));
         // The clock is right again: nothing was lost by it.
-        let right = advance(
-            Some(later.horizon),
-            1002 * DAY_MS + HOUR_MS,
-            90,
-            &machine(1, 49 * HOUR_MS),
-        );
+        let right = advance(Some(later.horizon), at(1002) + HOUR_MS, 90, &machine(1, 49 * HOUR_MS));
         assert_eq!((right.expired.is_empty(), right.held_ms), (true, 0));
     }
 
     #[test]
     fn a_step_of_years_leaves_all_behind_and_the_way_back_takes_it_up_again() {
-        let wrong = advance(Some(first(1000)), 5000 * DAY_MS, 90, &machine(1, HOUR_MS));
+        let wrong = advance(Some(first(1000)), at(5000), 90, &machine(1, HOUR_MS));
         assert_eq!(
             (wrong.expired.clone(), wrong.horizon.at_ms),
-            (4910..4910, 5000 * DAY_MS)
+            (days(4910..4910), at(5000))
         );
         let mut horizon = wrong.horizon;
         for day in 1..=30 {
-            let next = advance(Some(horizon), (5000 + day) * DAY_MS, 90, &machine(1, day * DAY_MS));
-            assert!(next.expired.start >= 4910);
+            let next = advance(Some(horizon), at(5000 + day), 90, &machine(1, day * DAY_MS));
+            assert!(next.expired.start >= CivilDay::new(4910));
             horizon = next.horizon;
         }
-        let right = advance(Some(horizon), 1030 * DAY_MS, 90, &machine(1, 30 * DAY_MS));
-        assert_eq!((right.expired, right.horizon.at_ms), (940..940, 1030 * DAY_MS));
-        let later = advance(Some(right.horizon), 1031 * DAY_MS, 90, &machine(1, 31 * DAY_MS));
-        assert_eq!(later.expired, 940..941);
+        let right = advance(Some(horizon), at(1030), 90, &machine(1, 30 * DAY_MS));
+        assert_eq!((right.expired, right.horizon.at_ms), (days(940..940), at(1030)));
+        let later = advance(Some(right.horizon), at(1031), 90, &machine(1, 31 * DAY_MS));
+        assert_eq!(later.expired, days(940..941));
     }
 
     #[test]
     fn with_a_retention_of_a_day_a_step_of_two_days_expires_nothing() {
-        let first = advance(None, 1000 * DAY_MS, 1, &machine(1, 0)).horizon;
-        let wrong = advance(Some(first), 1002 * DAY_MS, 1, &machine(1, 0));
+        let first = advance(None, at(1000), 1, &machine(1, 0)).horizon;
+        let wrong = advance(Some(first), at(1002), 1, &machine(1, 0));
         assert!(wrong.expired.is_empty());
         // A day is what a start gives.
         assert_eq!(
-            advance(Some(first), 1001 * DAY_MS, 1, &machine(1, 0)).expired,
-            999..1000
+            advance(Some(first), at(1001), 1, &machine(1, 0)).expired,
+            days(999..1000)
         );
     }
 
     #[test]
     fn starts_of_the_program_give_nothing_and_starts_of_the_machine_a_day_each() {
-        let target = 1005 * DAY_MS;
+        let target = at(1005);
         let mut horizon = first(1000);
         for _ in 0..1000 {
             let again = advance(Some(horizon), target, 90, &machine(1, 0));
@@ -223,24 +230,22 @@ mod tests {
             assert!(start.expired.is_empty(), "{boot}");
             horizon = start.horizon;
         }
-        assert_eq!(advance(Some(horizon), target, 90, &machine(5, 0)).expired, 910..915);
+        assert_eq!(
+            advance(Some(horizon), target, 90, &machine(5, 0)).expired,
+            days(910..915)
+        );
     }
 
     #[test]
     fn a_clock_that_goes_back_and_returns_changes_nothing() {
         let horizon = first(1000);
-        let back = advance(Some(horizon), 950 * DAY_MS, 90, &machine(2, HOUR_MS));
+        let back = advance(Some(horizon), at(950), 90, &machine(2, HOUR_MS));
         assert!(back.expired.is_empty());
         assert_eq!(
             (back.horizon.at_ms, back.horizon.done_day),
             (horizon.at_ms, horizon.done_day)
         );
-        let again = advance(
-            Some(back.horizon),
-            1000 * DAY_MS + HOUR_MS,
-            90,
-            &machine(2, 2 * HOUR_MS),
-        );
+        let again = advance(Some(back.horizon), at(1000) + HOUR_MS, 90, &machine(2, 2 * HOUR_MS));
         assert_eq!((again.held_ms, again.expired.is_empty()), (0, true));
     }
 
@@ -248,18 +253,18 @@ mod tests {
     fn a_shorter_retention_expires_at_once_and_a_longer_one_nothing() {
         let horizon = first(1000);
         assert_eq!(
-            advance(Some(horizon), 1000 * DAY_MS, 30, &machine(1, 0)).expired,
-            910..970
+            advance(Some(horizon), at(1000), 30, &machine(1, 0)).expired,
+            days(910..970)
         );
-        let longer = advance(Some(horizon), 1000 * DAY_MS, 365, &machine(1, 0));
+        let longer = advance(Some(horizon), at(1000), 365, &machine(1, 0));
         assert!(longer.expired.is_empty());
-        assert_eq!(longer.horizon.done_day, 635);
+        assert_eq!(longer.horizon.done_day, CivilDay::new(635));
     }
 
     #[test]
     fn force_takes_all_that_is_older() {
-        let forced = force(Some(first(1000)), 5000 * DAY_MS, 90, &machine(1, 0));
-        assert_eq!(forced.expired, i64::MIN..4910);
-        assert_eq!(forced.horizon.at_ms, 5000 * DAY_MS);
+        let forced = force(Some(first(1000)), at(5000), 90, &machine(1, 0));
+        assert_eq!(forced.expired, CivilDay::MIN..CivilDay::new(4910));
+        assert_eq!(forced.horizon.at_ms, at(5000));
     }
 }

@@ -1,6 +1,7 @@
 //! What answers lack: segments that are broken, and rows that are missing. Whoever reads goes on with the rest, and whoever
 //! asked is told afterwards.
 
+use crate::model::time::UtcMs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +21,7 @@ pub struct AnswerLack {
     /// Its kind.
     pub kind: String,
     /// First and last event, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    pub span_ms: (UtcMs, UtcMs),
     /// Rows.
     pub rows: u64,
 }

@@ -2,6 +2,7 @@
 
 use super::incomplete::{AnswerLack, Incomplete};
 use super::segment_files::{SegmentFiles, SegmentPart};
+use crate::model::time::UtcMs;
 use crate::store::catalogue::{self, Catalogue, CatalogueError, MissingRows, Positions, Segment, source_of_segment};
 use crate::store::columnar::{ColumnarError, LookupKey, ROLLUP_ROWS_MIN, RollUps};
 use crate::store::error::StoreError;
@@ -48,7 +49,7 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn between(&self, since_ms: i64, until_ms: i64) -> Result<Vec<Segment>, CatalogueError> {
+    pub fn between(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Segment>, CatalogueError> {
         catalogue::segments(&self.catalogue.connection(), since_ms, until_ms)
     }
 
@@ -57,7 +58,7 @@ impl Segments<'_> {
     /// # Errors
     /// The catalogue cannot be read.
     pub fn all(&self) -> Result<Vec<Segment>, CatalogueError> {
-        self.between(i64::MIN, i64::MAX)
+        self.between(UtcMs::MIN, UtcMs::MAX)
     }
 
     /// Whether a segment has roll-ups. One that should have them and has none is noted; one that cannot be read has none.
@@ -123,7 +124,7 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn to_read(&self, since_ms: i64, until_ms: i64) -> Result<Vec<Segment>, CatalogueError> {
+    pub fn to_read(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Segment>, CatalogueError> {
         let overlaps = |one: &MissingRows| one.span_ms.1 >= since_ms && one.span_ms.0 < until_ms;
         let missing = Positions(self.catalogue).missing(None)?;
         for one in missing.into_iter().filter(overlaps).filter(|one| !one.lost) {

@@ -10,7 +10,7 @@ use super::segment_files::segments_folder;
 use crate::model::event::{Event, Message};
 use crate::model::queue_id::QueueId;
 use crate::model::text::text;
-use crate::model::time::HOUR_MS;
+use crate::model::time::{HOUR_MS, UtcMs};
 use crate::normalise::repeats::second;
 use crate::store::batch::Repeats;
 use crate::store::catalogue::{self, Catalogue, CatalogueError, Connection};
@@ -40,7 +40,7 @@ pub struct Compared {
     /// come once: attempts are made again within a second, and two aliases lead to one recipient.
     pub has_copies: bool,
     /// The first and the last time that both may have, UTC milliseconds.
-    pub span_ms: (i64, i64),
+    pub span_ms: (UtcMs, UtcMs),
     /// Rows with a queue ID, of any log: the source is an MTA.
     pub by_id: bool,
     /// Other rows, of any log: the lines have an envelope.
@@ -61,7 +61,7 @@ pub struct StoredEvents {
     all_of: Vec<String>,
     keys: RandomState,
     /// By hour: how many rows of others have a key, and how many events with it this log has given so far.
-    hours: VecDeque<(i64, KeyCounts)>,
+    hours: VecDeque<(UtcMs, KeyCounts)>,
     events_max: usize,
 }
 
@@ -117,7 +117,7 @@ impl StoredEvents {
             remote_ip: &ip,
         };
         let key = key(&self.keys, &row);
-        let hour = event.ts_ms.div_euclid(HOUR_MS);
+        let hour = event.ts_ms.floor_to(HOUR_MS);
         if !self.hours.iter().any(|(known, _)| *known == hour) {
             self.load(hour);
         }
@@ -131,12 +131,13 @@ impl StoredEvents {
         *own <= *others
     }
 
-    fn load(&mut self, hour: i64) {
+    /// Loads the events of an hour, which begins then.
+    fn load(&mut self, hour: UtcMs) {
         if self.hours.len() == HOURS {
             self.hours.pop_front();
         }
         let mut events = HashMap::default();
-        let (from, to) = (hour * HOUR_MS, (hour + 1) * HOUR_MS);
+        let (from, to) = (hour, hour + HOUR_MS);
         let segments = catalogue::segments(&self.connection, from, to).unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot look for stored events that a log repeats");
             Vec::new()

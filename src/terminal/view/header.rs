@@ -2,7 +2,7 @@
 
 use crate::analysis::overview::{BoardSnapshot, SnapshotClock, StateClass};
 use crate::model::human;
-use crate::model::time::rfc3339;
+use crate::model::time::{SECOND_MS, rfc3339};
 use crate::terminal::state::{ShownBoard, TopApp};
 use crate::terminal::words::{cut, padded, width, wrapped_within};
 use ratatui::style::Style;
@@ -103,7 +103,7 @@ fn title(app: &TopApp, at_ms: i64, columns: usize) -> Line<'static> {
 /// As of when a board is, for a line of so many columns.
 pub(in crate::terminal) fn as_of(shown: &ShownBoard, at_ms: i64, columns: usize) -> String {
     let board = &shown.board;
-    let text = rfc3339(board.as_of - board.as_of.rem_euclid(1_000));
+    let text = rfc3339(board.as_of.floor_to(SECOND_MS));
     let (day, time) = text.split_once('T').unwrap_or((&text, ""));
     let time = time.trim_end_matches('Z');
     let minute = time.get(..5).unwrap_or(time);

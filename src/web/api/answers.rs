@@ -4,7 +4,7 @@ use super::board::board;
 use super::openapi::{QUESTIONS, document};
 use super::written;
 use crate::analysis::trace::mail_json_without_addresses;
-use crate::model::time::{End, MINUTE_MS};
+use crate::model::time::End;
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
@@ -93,10 +93,7 @@ async fn alarms(State(app): State<Arc<App>>, Chosen(choice): Chosen<TimeChoice>)
     };
     match PageRange::of(&choice.from, &choice.to, "-7d").window(end) {
         Ok(window) => {
-            let minutes = (
-                window.since_ms.div_euclid(MINUTE_MS),
-                window.until_ms.div_euclid(MINUTE_MS),
-            );
+            let minutes = (window.since_ms.minute(), window.until_ms.minute());
             json(&written::alarms(&answer.value, minutes))
         }
         Err(failure) => failed(&failure),

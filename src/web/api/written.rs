@@ -6,7 +6,7 @@ use crate::analysis::routes::{Path, Route};
 use crate::analysis::sources::{SourceStatus, percent};
 use crate::analysis::verdict::{MailVerdict, MissingMail};
 use crate::detect::alarm::Alarm;
-use crate::model::time::rfc3339;
+use crate::model::time::{Minute, rfc3339};
 use crate::web::pages::now::{Overview, ProviderSum};
 use serde_json::{Value, json};
 
@@ -82,7 +82,8 @@ pub(super) fn providers(overview: &Overview) -> Value {
 }
 
 /// Alarms that fired or lasted in the minutes `[from, to)`.
-pub(super) fn alarms(overview: &Overview, (from, to): (i64, i64)) -> Value {
+pub(super) fn alarms(overview: &Overview, (from, to): (Minute, Minute)) -> Value {
+    let (from, to) = (from.get(), to.get());
     let names = &overview.judgement.names;
     let inside = |alarm: &&Alarm| alarm.overlaps(from, to) || (from..to).contains(&alarm.detected);
     let shown = overview.judgement.groups.shown().filter(inside);

@@ -3,7 +3,7 @@
 
 use super::counters::{LabelledTotals, MINUTES, direction_label};
 use super::exposition::{Histogram, MetricFamilies};
-use crate::model::time::MINUTE_MS;
+use crate::model::time::UtcMs;
 use crate::store::columnar::message_sums;
 use crate::store::commit::Commit;
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +38,7 @@ impl Default for CommitCounters {
 
 impl CommitMetrics {
     /// Counts a commit that is stored.
-    pub fn committed(&self, commit: &Commit, took: Duration, now_ms: i64) {
+    pub fn committed(&self, commit: &Commit, took: Duration, now_ms: UtcMs) {
         let segments = commit.segments.iter();
         let segments = segments.chain(commit.others.iter().flat_map(|other| &other.segments));
         // Before the lock: whoever scrapes does not wait for it.
@@ -52,7 +52,7 @@ impl CommitMetrics {
             })
             .flatten()
             .collect();
-        let recent_ms = (now_ms.div_euclid(MINUTE_MS) - MINUTES) * MINUTE_MS;
+        let recent_ms = (now_ms.minute() - MINUTES).start();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.took.observe(took.as_secs_f64());
         for sum in sums {
@@ -101,8 +101,8 @@ mod tests {
             split_lines: None,
             others: Vec::new(),
         };
-        metrics.committed(&commit, Duration::from_millis(3), 0);
-        metrics.committed(&commit, Duration::from_secs(60), 0);
+        metrics.committed(&commit, Duration::from_millis(3), UtcMs::EPOCH);
+        metrics.committed(&commit, Duration::from_secs(60), UtcMs::EPOCH);
         let counted = metrics.counted();
         assert!(counted.recent.totals.is_empty() && counted.late.totals.is_empty());
         let mut families = MetricFamilies::default();

@@ -1,6 +1,7 @@
 //! Counters of messages that never fall, and whose label sets are bounded.
 
 use crate::model::direction::{Direction, MailOrigin};
+use crate::model::time::Minute;
 use std::collections::BTreeMap;
 
 /// Minutes whose rows are counted as they come.
@@ -49,14 +50,14 @@ impl LabelledTotals {
 #[derive(Debug, Default)]
 pub(crate) struct MessageCounters {
     is_begun: bool,
-    minutes: BTreeMap<(i64, MessageLabels), u64>,
+    minutes: BTreeMap<(Minute, MessageLabels), u64>,
     /// What was counted.
     pub sets: LabelledTotals,
 }
 
 impl MessageCounters {
     /// Takes the rows of the last minutes: what is more than before is new.
-    pub fn take(&mut self, rows: &[(i64, MessageLabels, u64)], now: i64) {
+    pub fn take(&mut self, rows: &[(Minute, MessageLabels, u64)], now: Minute) {
         for (minute, labels, messages) in rows {
             let known = self.minutes.entry((*minute, labels.clone())).or_default();
             let new = messages.saturating_sub(*known);
@@ -80,23 +81,23 @@ mod tests {
     #[test]
     fn a_counter_begins_with_the_process_and_never_falls() {
         let mut counted = MessageCounters::default();
-        let row = |minute: i64, count: u64| (minute, labels("gerrit"), count);
-        counted.take(&[row(10, 5)], 10);
+        let row = |minute: i64, count: u64| (Minute::new(minute), labels("gerrit"), count);
+        counted.take(&[row(10, 5)], Minute::new(10));
         assert_eq!(
             counted.sets.totals[&labels("gerrit")],
             0,
             "what was there before is not counted"
         );
-        counted.take(&[row(10, 7), row(11, 3)], 11);
+        counted.take(&[row(10, 7), row(11, 3)], Minute::new(11));
         assert_eq!(counted.sets.totals[&labels("gerrit")], 5);
-        counted.take(&[row(10, 1), row(11, 3)], 12);
-        counted.take(&[row(10, 7), row(11, 3)], 13);
+        counted.take(&[row(10, 1), row(11, 3)], Minute::new(12));
+        counted.take(&[row(10, 7), row(11, 3)], Minute::new(13));
         assert_eq!(
             counted.sets.totals[&labels("gerrit")],
             5,
             "corrections are not subtracted, and not added again"
         );
-        counted.take(&[], 200);
+        counted.take(&[], Minute::new(200));
         assert!(counted.minutes.is_empty());
     }
 
@@ -116,8 +117,10 @@ mod tests {
     #[test]
     fn label_sets_are_bounded_and_it_says_so() {
         let mut counted = MessageCounters::default();
-        let rows: Vec<_> = (0..SETS_MAX + 50).map(|n| (1, labels(&format!("s{n}")), 1)).collect();
-        counted.take(&rows, 1);
+        let rows: Vec<_> = (0..SETS_MAX + 50)
+            .map(|n| (Minute::new(1), labels(&format!("s{n}")), 1))
+            .collect();
+        counted.take(&rows, Minute::new(1));
         assert!(counted.sets.is_full);
         assert_eq!(counted.sets.totals.len(), SETS_MAX + 1);
         assert!(counted.sets.totals.keys().any(|[service, ..]| service == OTHER));

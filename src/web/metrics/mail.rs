@@ -91,7 +91,7 @@ pub(super) fn of_boards(overview: &Overview, families: &mut MetricFamilies) {
         "The minute of the last message.",
         "service",
         &boards.services,
-        &|row| row.last_ms.map(|ms| ms as f64 / 1e3),
+        &|row| row.last_ms.map(|ms| ms.get() as f64 / 1e3),
     );
     rows(
         "mailpulse_relay_recent_messages",

@@ -1,8 +1,9 @@
 //! The process itself.
 
 use super::exposition::MetricFamilies;
+use crate::model::time::UtcMs;
 
-pub(super) fn of_process(started_ms: i64, families: &mut MetricFamilies) {
+pub(super) fn of_process(started_ms: UtcMs, families: &mut MetricFamilies) {
     let version = env!("CARGO_PKG_VERSION");
     families
         .gauge("mailpulse_build_info", "The version, as a label.")
@@ -11,7 +12,7 @@ pub(super) fn of_process(started_ms: i64, families: &mut MetricFamilies) {
         "process_start_time_seconds",
         "When the process began, seconds since 1970.",
     );
-    started.set([], started_ms as f64 / 1e3);
+    started.set([], started_ms.get() as f64 / 1e3);
     let read = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default();
     // Behind the name in parentheses; Linux counts in hundredths of a second, and in pages of 4 KiB.
     let stat = read("stat");

@@ -42,7 +42,7 @@ pub(super) fn of_sources(sources: &[SourceStatus], families: &mut MetricFamilies
         "mailpulse_source_last_line_timestamp_seconds",
         "Time of the newest line.",
         MetricKind::Gauge,
-        &|one| one.source.span_ms.map(|(_, last)| last as f64 / 1e3),
+        &|one| one.source.span_ms.map(|(_, last)| last.get() as f64 / 1e3),
     );
     each(
         "mailpulse_source_read_lag_seconds",
@@ -69,7 +69,7 @@ pub(super) fn of_health(health: &StoreHealth, families: &mut MetricFamilies) {
         "The last minute in which a tail had read a source to its end.",
     );
     for ((host, kind), at_ms) in health.read.iter().take(SETS_MAX) {
-        read.set([("host", host), ("source", kind)], *at_ms as f64 / 1e3);
+        read.set([("host", host), ("source", kind)], at_ms.get() as f64 / 1e3);
     }
     if let Some(at_ms) = health.written_ms {
         families
@@ -77,7 +77,7 @@ pub(super) fn of_health(health: &StoreHealth, families: &mut MetricFamilies) {
                 "mailpulse_store_written_timestamp_seconds",
                 "When lines, or the word that there are none, were last stored.",
             )
-            .set([], at_ms as f64 / 1e3);
+            .set([], at_ms.get() as f64 / 1e3);
     }
     let Some(local) = &health.local else { return };
     families
@@ -99,6 +99,6 @@ pub(super) fn of_health(health: &StoreHealth, families: &mut MetricFamilies) {
         "Since when a trouble lasts that `mailpulse status` shows.",
     );
     for (topic, since_ms) in local.troubles.iter().take(SETS_MAX) {
-        troubles.set([("topic", topic)], *since_ms as f64 / 1e3);
+        troubles.set([("topic", topic)], since_ms.get() as f64 / 1e3);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether reading and storing go on: what `/metrics` says of mailpulse itself.
 
-use crate::model::time::{DAY_MS, HOUR_MS};
+use crate::model::time::{DAY_MS, HOUR_MS, UtcMs};
 use crate::query::Window;
 use crate::query::history::Backend;
 use crate::setup::disk::DiskRoom;
@@ -14,9 +14,9 @@ const READ_MS: i64 = 2 * HOUR_MS;
 /// What it is.
 pub(super) struct StoreHealth {
     /// When each source, by host and kind, was last read to its end, UTC milliseconds.
-    pub read: BTreeMap<(String, String), i64>,
+    pub read: BTreeMap<(String, String), UtcMs>,
     /// When something was last stored, UTC milliseconds.
-    pub written_ms: Option<i64>,
+    pub written_ms: Option<UtcMs>,
     /// What is known of a store on this machine.
     pub local: Option<LocalHealth>,
 }
@@ -28,7 +28,7 @@ pub(super) struct LocalHealth {
     /// Its disk.
     pub disk: Option<DiskRoom>,
     /// Topics with the time since which they last, UTC milliseconds.
-    pub troubles: Vec<(String, i64)>,
+    pub troubles: Vec<(String, UtcMs)>,
 }
 
 impl StoreHealth {
@@ -48,7 +48,7 @@ impl StoreHealth {
             Backend::Embedded(store) => {
                 let committed = store.positions().sources()?;
                 let committed = committed.iter().filter_map(|source| source.read_ms).max();
-                let beat = asker.store().heartbeat_ms(i64::MIN, asker.now_ms)?;
+                let beat = asker.store().heartbeat_ms(UtcMs::MIN, asker.now_ms)?;
                 let troubles = store.troubles().all()?.into_iter();
                 // Whoever notes one ends it, unless it ended first itself.
                 let recent = troubles.filter(|one| asker.now_ms - one.last_ms < DAY_MS);

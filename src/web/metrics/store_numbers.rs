@@ -2,7 +2,7 @@
 
 use super::counters::{MINUTES, MessageLabels, direction_label};
 use super::store_health::StoreHealth;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::Backend;
 use crate::setup::alerts::alert_state;
@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 /// Messages of the last minutes, of a store that another process writes.
 pub(super) struct RecentMessages {
-    pub rows: Vec<(i64, MessageLabels, u64)>,
-    pub minute: i64,
+    pub rows: Vec<(Minute, MessageLabels, u64)>,
+    pub minute: Minute,
 }
 
 /// What only a look at the store tells.
@@ -36,9 +36,9 @@ pub(super) struct ChannelNumbers {
 impl RecentMessages {
     pub(super) fn ask(asker: &Asker<'_>) -> Result<RecentMessages> {
         let store = asker.store();
-        let minute = asker.now_ms.div_euclid(MINUTE_MS);
+        let minute = asker.now_ms.minute();
         let window = Window {
-            since_ms: (minute - MINUTES) * MINUTE_MS,
+            since_ms: (minute - MINUTES).start(),
             until_ms: asker.now_ms + 1,
         };
         let table = store.select(
@@ -46,11 +46,11 @@ impl RecentMessages {
          GROUP BY ts_ms, service, relay, kind, direction, origin",
             window,
         )?;
-        let mut sums: BTreeMap<(i64, MessageLabels), u64> = BTreeMap::new();
+        let mut sums: BTreeMap<(Minute, MessageLabels), u64> = BTreeMap::new();
         for row in 0..table.rows() {
             let [service, relay, kind] = [1, 2, 3].map(|column| table.text(column, row).to_owned());
             let direction = direction_label(table.text(4, row), table.text(5, row)).to_owned();
-            let at = table.number(0, row).unwrap_or(0).div_euclid(MINUTE_MS);
+            let at = UtcMs::new(table.number(0, row).unwrap_or(0)).minute();
             let total = table.number(6, row).and_then(|total| u64::try_from(total).ok());
             *sums.entry((at, [service, relay, kind, direction])).or_default() += total.unwrap_or(0);
         }

@@ -4,6 +4,7 @@ use super::frame::PageFrame;
 use super::marks::StateMark;
 use super::range::PageRange;
 use crate::model::human;
+use crate::model::time::UtcMs;
 use crate::query::Window;
 use crate::store::columnar::{Table, Values};
 use crate::web::html::short;
@@ -77,8 +78,8 @@ pub(crate) struct GraphBlock {
     pub light: String,
     pub dark: String,
     /// First moment, and the one after the last, UTC milliseconds.
-    pub from_ms: i64,
-    pub to_ms: i64,
+    pub from_ms: UtcMs,
+    pub to_ms: UtcMs,
     /// Length of a row of the table.
     pub step_ms: i64,
     /// Links to the same as CSV, JSON, SVG, and PNG.
@@ -194,7 +195,7 @@ fn cell(name: &str, values: &Values, (row, zone): (usize, &PageZone)) -> TableCe
         Values::Int(all) => {
             let value = all.get(row).copied().flatten();
             let text = value.map(|value| match name {
-                "ts" | "last_minute" => zone.clock(value),
+                "ts" | "last_minute" => zone.clock(UtcMs::new(value)),
                 name if name.ends_with("_ms") => human::duration(value),
                 "smtp_code" => value.to_string(),
                 "bytes" => human::size(u64::try_from(value).unwrap_or(0)),

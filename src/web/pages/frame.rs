@@ -1,5 +1,6 @@
 //! What stands around every page: title, navigation, and how old it is.
 
+use crate::model::time::UtcMs;
 use crate::web::app::App;
 use crate::web::links::Links;
 
@@ -30,26 +31,26 @@ pub(crate) struct PageFrame {
     /// Where its updates come from.
     pub stream: Option<String>,
     /// The time on the clock, UTC milliseconds, where it does not stand still.
-    pub now_ms: Option<i64>,
+    pub now_ms: Option<UtcMs>,
 }
 
 impl PageFrame {
     /// The frame of a page as of now.
     pub fn new(app: &App, links: &Links, title: &str, here: &'static str) -> PageFrame {
-        let clock = |ms: i64| links.zone().clock(ms);
+        let clock = |ms: i64| links.zone().clock(UtcMs::new(ms));
         let now_ms = app.answers.now_ms();
         let mut notes = Vec::new();
         if app.answers.is_standing() {
             notes.push(format!(
                 "The clock stands still at {}: this is how it looked then.",
-                clock(now_ms)
+                clock(now_ms.get())
             ));
         }
         PageFrame {
             title: title.to_owned(),
             here,
             links: links.clone(),
-            as_of: format!("as of {}", clock(now_ms)),
+            as_of: format!("as of {}", clock(now_ms.get())),
             is_late: false,
             notes,
             refresh_s: None,
@@ -67,12 +68,12 @@ impl PageFrame {
     /// Of when an answer is that the page shows.
     #[must_use]
     pub fn of_answer(mut self, as_of_ms: i64) -> PageFrame {
-        self.as_of = format!("as of {}", self.links.zone().clock(as_of_ms));
+        self.as_of = format!("as of {}", self.links.zone().clock(UtcMs::new(as_of_ms)));
         self
     }
 
     /// Says where the history ends, if that is not now.
-    pub fn is_ended(&mut self, end_ms: i64, now_ms: i64) {
+    pub fn is_ended(&mut self, end_ms: UtcMs, now_ms: UtcMs) {
         if end_ms < now_ms {
             self.is_late = true;
             self.notes.push(format!(

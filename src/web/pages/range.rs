@@ -1,7 +1,7 @@
 //! The time that a page is about: in its address, relative or absolute, both ends.
 
 use crate::model::human;
-use crate::model::time::{DAY_MS, End, MINUTE_MS};
+use crate::model::time::{DAY_MS, End, MINUTE_MS, UtcMs};
 use crate::query::Window;
 use crate::web::failure::Failure;
 use crate::web::links::Links;
@@ -52,7 +52,7 @@ impl PageRange {
     /// # Errors
     /// A text is no time, the window is empty, or it is too long.
     pub fn window_in(&self, zone: &PageZone, end: End) -> Result<Window, Failure> {
-        let clock = |ms: i64| zone.clock(ms);
+        let clock = |at: UtcMs| zone.clock(at);
         let parse = |name: &str, text: &str| match text {
             "now" => Ok(end.at_ms),
             text => end
@@ -60,13 +60,13 @@ impl PageRange {
                 .map_err(|why| Failure::Parameter(format!("{name}: {why}"))),
         };
         let (since, until) = (parse("from", &self.from)?, parse("to", &self.to)?);
-        let floor = |ms: i64| ms.div_euclid(MINUTE_MS) * MINUTE_MS;
         let window = Window {
-            since_ms: floor(since),
-            until_ms: floor(until + MINUTE_MS - 1),
+            since_ms: since.floor_to(MINUTE_MS),
+            until_ms: (until + MINUTE_MS - 1).floor_to(MINUTE_MS),
         };
-        let bound = 20_000 * 365 * DAY_MS;
-        if !(-bound..bound).contains(&since) || !(-bound..bound).contains(&until) {
+        let bound_ms = 20_000 * 365 * DAY_MS;
+        let years = UtcMs::EPOCH - bound_ms..UtcMs::EPOCH + bound_ms;
+        if !years.contains(&since) || !years.contains(&until) {
             return Err(Failure::Parameter("from, to: no such year".to_owned()));
         }
         if since >= until {
@@ -92,7 +92,7 @@ impl PageRange {
     /// Links to the same page with other times: lengths up to now, a shift to either side, and a zoom.
     pub fn links(&self, links: &Links, page: &str, name: &str, window: Window) -> Vec<(String, String, bool)> {
         let to = |from: &str, to: &str| links.to(page, &[("name", name), ("from", from), ("to", to)]);
-        let at = |ms: i64| crate::model::time::rfc3339(ms);
+        let at = crate::model::time::rfc3339;
         let length = window.until_ms - window.since_ms;
         let moved = |by: i64| to(&at(window.since_ms + by), &at(window.until_ms + by));
         let mut all: Vec<(String, String, bool)> = OFFERED
@@ -125,8 +125,8 @@ mod tests {
     use super::*;
 
     const END: End = End {
-        now_ms: 1_528_311_930_000,
-        at_ms: 1_528_311_930_000, // 2018-06-06 19:05:30
+        now_ms: UtcMs::new(1_528_311_930_000),
+        at_ms: UtcMs::new(1_528_311_930_000), // 2018-06-06 19:05:30
     };
 
     #[test]

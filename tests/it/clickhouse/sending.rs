@@ -227,7 +227,7 @@ fn heartbeats_arrive_each_minute_once() {
     let mut store = lab.place.store();
     store.start_shipping(1 << 30).unwrap();
     let source = store.positions().sources().unwrap()[0].id;
-    let begin_ms = store.coverage().span().unwrap().unwrap().1 / 60_000 * 60_000 + 600_000;
+    let begin_ms = store.coverage().span().unwrap().unwrap().1.floor_to(60_000) + 600_000;
     // Three a minute for five minutes, nothing for five, and on.
     let beats = (0..45).filter(|beat| !(15..30).contains(beat));
     for beat in beats {

@@ -2,6 +2,7 @@
 
 use mailpulse::ingest::spec::{Grammar, Spec};
 use mailpulse::ingest::{Job, Progress, RunLimits};
+use mailpulse::model::time::UtcMs;
 use mailpulse::normalise::attribution::Attribution;
 use mailpulse::normalise::redact::{LocalParts, Redactor};
 use mailpulse::normalise::rules::{HostGroups, ServiceRules};
@@ -256,7 +257,8 @@ impl Life<'_> {
 
     pub fn try_scan(&mut self) -> Round {
         let stop = AtomicBool::new(false);
-        self.follower.round(self.bench.now_ms(), Some(self.bench.jobs()), &stop)
+        self.follower
+            .round(UtcMs::new(self.bench.now_ms()), Some(self.bench.jobs()), &stop)
     }
 
     /// A round that looks at open files; if it asks for the names, they are looked at.
@@ -270,7 +272,7 @@ impl Life<'_> {
     /// The same, with whether the names were looked at.
     pub fn try_look(&mut self) -> (Round, bool) {
         let stop = AtomicBool::new(false);
-        let round = self.follower.round(self.bench.now_ms(), None, &stop);
+        let round = self.follower.round(UtcMs::new(self.bench.now_ms()), None, &stop);
         match round.wants_scan {
             true => (self.try_scan(), true),
             false => (round, false),
@@ -279,13 +281,14 @@ impl Life<'_> {
 
     /// A round over the names that can be told to end.
     pub fn scan_until(&mut self, stop: &AtomicBool) -> Round {
-        self.follower.round(self.bench.now_ms(), Some(self.bench.jobs()), stop)
+        self.follower
+            .round(UtcMs::new(self.bench.now_ms()), Some(self.bench.jobs()), stop)
     }
 
     /// A round over names that were looked at before.
     pub fn round_over(&mut self, jobs: Vec<Job>) -> Round {
         self.follower
-            .round(self.bench.now_ms(), Some(jobs), &AtomicBool::new(false))
+            .round(UtcMs::new(self.bench.now_ms()), Some(jobs), &AtomicBool::new(false))
     }
 
     pub fn open_files(&self) -> usize {

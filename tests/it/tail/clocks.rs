@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, Life, lines as numbered};
 use crate::clocks::{CLOCKS, DAY, KEPT, LOGS, NOW, history, line, lines, set_time};
+use mailpulse::model::time::UtcMs;
 use mailpulse::query::{self, Window};
 use mailpulse::store::columnar::Values;
 use mailpulse::store::retention::{MachineTime, Retention, forget_old};
@@ -34,7 +35,7 @@ fn a_matrix_of_clocks_logs_and_retentions_keeps_what_is_written_for_tail() {
                 let after = bench.life(|life| {
                     let retain = |life: &Life<'_>, clock: i64, uptime_ms| {
                         let machine = MachineTime {
-                            wall_ms: clock * 1000,
+                            wall_ms: UtcMs::new(clock * 1000),
                             boot: 1,
                             uptime_ms,
                         };

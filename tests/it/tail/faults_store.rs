@@ -3,6 +3,7 @@
 
 use super::bench::{Bench, lines};
 use crate::util::{Place, stop};
+use mailpulse::model::time::UtcMs;
 use mailpulse::store::Store;
 use mailpulse::store::retention::{MachineTime, Retention, forget_old};
 use std::fs;
@@ -123,7 +124,7 @@ fn fault_34_positions_of_files_long_gone() {
     let retention = |uptime_ms| Retention {
         days: 1,
         machine: MachineTime {
-            wall_ms: bench.now_ms(),
+            wall_ms: UtcMs::new(bench.now_ms()),
             boot: 1,
             uptime_ms,
         },

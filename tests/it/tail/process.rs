@@ -6,6 +6,7 @@ use super::bench::{assert_once, lines};
 use crate::clocks::set_clock;
 use crate::logs::gzip;
 use crate::util::{KEEP, Place, now_ms, number_from, signal, stop};
+use mailpulse::model::time::UtcMs;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -185,7 +186,7 @@ fn a_silent_log_that_is_read_to_its_end_is_told_from_one_that_is_not_read() {
     stop(&mut child);
     // Lines that were written weeks ago and read just now say so.
     assert!(place.number("SELECT MAX(lag_ms) AS n FROM sources") > 0);
-    let beats = place.store().coverage().stretches(i64::MIN).unwrap();
+    let beats = place.store().coverage().stretches(UtcMs::MIN).unwrap();
     assert!(
         beats.iter().any(|span| span.to_ms > span.from_ms && span.host == "mx1"),
         "{beats:?}"

@@ -434,6 +434,7 @@ fn renamed(frame: LazyFrame, columns: &[(String, String)], is_weighted: bool) ->
 mod tests {
     use super::super::spec::{RowStep, Summary};
     use super::*;
+    use crate::model::time::UtcMs;
     use crate::store::columnar::frame::table;
     use crate::store::columnar::write::{Columns, NumberEncoding};
     use std::path::Path;
@@ -459,8 +460,8 @@ mod tests {
         vec![ScanFile {
             path,
             part: ScanPart::Rows,
-            span_ms: (0, ROWS * 10),
-            within: i64::MIN..i64::MAX,
+            span_ms: (UtcMs::EPOCH, UtcMs::new(ROWS * 10)),
+            within: UtcMs::MIN..UtcMs::MAX,
         }]
     }
 
@@ -533,7 +534,7 @@ mod tests {
     fn times_that_are_asked_for_by_bucket_alone_are_alike() {
         let folder = tempfile::tempdir().unwrap();
         let mut files = file_of(folder.path());
-        files[0].within = 905..i64::MAX;
+        files[0].within = UtcMs::new(905)..UtcMs::MAX;
         let mut scan = scan_of(&["kind", "messages", "bytes", "ts_ms"], &[], groups());
         scan.steps[0].sql =
             "SELECT (t_ts_ms - (t_ts_ms % 10000)) AS k, t_messages AS a, t_bytes AS b FROM u1".to_owned();
@@ -560,7 +561,7 @@ mod tests {
             std::fs::create_dir(&part).unwrap();
             files.extend(file_of(&part));
             // Of each file other rows.
-            files[at as usize].within = at * 1_000..i64::MAX;
+            files[at as usize].within = UtcMs::new(at * 1_000)..UtcMs::MAX;
         }
         std::fs::write(&files[4].path, "damaged").unwrap();
         let read = |threads: usize, fold: Reduction| {
@@ -593,7 +594,7 @@ mod tests {
     fn a_window_and_a_condition_leave_rows_out() {
         let folder = tempfile::tempdir().unwrap();
         let mut files = file_of(folder.path());
-        files[0].within = 100..400;
+        files[0].within = UtcMs::new(100)..UtcMs::new(400);
         let tests: [(&str, &[&str]); 1] = [("(t_kind = 'delivered')", &["t_kind"])];
         let found = answer(
             &scan_of(&["kind", "messages", "bytes"], &tests, Reduction::Rows),

@@ -1,6 +1,7 @@
 //! The rows of one group that a scan has not left out yet, and those columns of it that were asked for.
 
 use super::spec::WEIGHT;
+use crate::model::time::UtcMs;
 use crate::store::batch::NONE;
 use crate::store::columnar::ColumnarError;
 use crate::store::columnar::any::AnyColumn;
@@ -77,11 +78,12 @@ impl<'r, 'p, F: Read + Seek> GroupRows<'r, 'p, F> {
     }
 
     /// Leaves out rows of another time.
-    pub(super) fn keep_times(&mut self, span_ms: Range<i64>) -> Result<(), ColumnarError> {
+    pub(super) fn keep_times(&mut self, span_ms: Range<UtcMs>) -> Result<(), ColumnarError> {
         self.load("ts_ms")?;
         let Some(AnyColumn::Numbers(times)) = self.columns.get("ts_ms") else {
             return Err(self.reader.damaged("ts_ms"));
         };
+        let span_ms = span_ms.start.get()..span_ms.end.get();
         let is_inside = |(_, ts_ms): &(u32, &u64)| span_ms.contains(&(**ts_ms as i64));
         let rows: Vec<u32> = (0..).zip(times).filter(is_inside).map(|(row, _)| row).collect();
         if rows.len() < times.len() {

@@ -1,5 +1,6 @@
 //! What a scan reads, and what it keeps.
 
+use crate::model::time::UtcMs;
 use crate::store::columnar::frame::LOGICAL;
 use crate::store::columnar::rollups::RollUp;
 use std::ops::Range;
@@ -102,10 +103,10 @@ pub struct ScanFile {
     pub path: PathBuf,
     /// Its rows, or those of a roll-up in it.
     pub part: ScanPart,
-    /// First and last time of its events, UTC milliseconds.
-    pub span_ms: (i64, i64),
-    /// Times that are read, UTC milliseconds.
-    pub within: Range<i64>,
+    /// First and last time of its events.
+    pub span_ms: (UtcMs, UtcMs),
+    /// Times that are read.
+    pub within: Range<UtcMs>,
 }
 
 /// Which rows of a file are read.

@@ -22,7 +22,7 @@ use super::reply::{failure_page, rendered};
 use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
 use crate::detect::alarm::Alarm;
-use crate::model::time::{DAY_MS, End, MINUTE_MS};
+use crate::model::time::{DAY_MS, End};
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
@@ -136,12 +136,12 @@ fn row_of<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Optio
 
 /// Alarms of the last weeks, the newest first.
 fn alarms<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Vec<&'o Alarm> {
-    let from = (overview.end_ms - ALARM_DAYS * DAY_MS).div_euclid(MINUTE_MS);
+    let from = (overview.end_ms - ALARM_DAYS * DAY_MS).minute();
     let shown = overview
         .judgement
         .groups
         .shown()
-        .filter(|alarm| alarm.ended.is_none_or(|ended| ended > from));
+        .filter(|alarm| alarm.ended.is_none_or(|ended| ended > from.get()));
     let mut alarms: Vec<&Alarm> = shown.filter(|alarm| subject.is_of(alarm, name, overview)).collect();
     alarms.sort_by_key(|alarm| std::cmp::Reverse((alarm.ended.is_none(), alarm.onset)));
     alarms

@@ -3,6 +3,7 @@
 use super::choice::PageSubject;
 use crate::analysis::backlog::{Group, Waiting};
 use crate::model::human;
+use crate::model::time::UtcMs;
 use crate::web::links::Links;
 use crate::web::pages::blocks::{TableBlock, TableCell};
 use crate::web::queue_count::CountedQueues;
@@ -50,7 +51,7 @@ pub(super) fn queue_table(
     }
 }
 
-fn row((group, waiting): (&Group, &Waiting), at_ms: i64, links: &Links) -> Vec<TableCell> {
+fn row((group, waiting): (&Group, &Waiting), at_ms: UtcMs, links: &Links) -> Vec<TableCell> {
     let gone = waiting
         .drain
         .map(|drain| format!("in {}", human::duration(drain.gone_ms - at_ms)));

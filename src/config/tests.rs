@@ -351,6 +351,7 @@ fn the_shape_that_the_interface_shows() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn junk_is_reported_and_never_panics() {
     let example = |name: &str| fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)).unwrap();
     let examples = ["wikimedia.toml", "gitlab.toml", "mailman.toml"].map(example);

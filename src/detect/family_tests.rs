@@ -47,6 +47,7 @@ const TEAMS: [Sender; 8] = [
 ];
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_holiday_that_nobody_declared_is_one_alarm_and_asks() {
     let mut more = 0;
     for seed in 50..58 {
@@ -107,6 +108,7 @@ fn what_a_hostgroup_does_at_once_is_told_at_the_hostgroup() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_one_relay_or_one_service_lacks_is_no_family() {
     for seed in 80..84 {
         for is_relay in [true, false] {

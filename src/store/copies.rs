@@ -234,6 +234,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "slow: tests/run runs it"]
     fn a_damaged_catalogue_does_not_drive_out_the_good_copies() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::create(folder.path()).unwrap();

@@ -59,6 +59,7 @@ fn every_service_failed_as_often_as_the_simulator_wrote() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_mails_first_failure_is_at_its_second() {
     let (place, truth) = &*OUTAGE;
     for (service, seconds) in &truth.apps.failed {
@@ -91,6 +92,7 @@ fn failures_in_the_outage_say_that_the_connection_was_refused() {
 
 /// The simulator's Phabricator, whole and cut: a task that is tried again is one mail, whoever read its first line.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_log_read_in_pieces_gives_the_same_rows() {
     let whole = Place::new();
     let truth = outage_2018(&whole.path("sim"), &Outage2018::small(7)).expect("logs");
@@ -225,6 +227,7 @@ fn a_record_that_a_rotation_cuts_is_one_with_its_cause() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_record_that_is_still_being_written_is_read_when_it_is_whole() {
     for cut in [0, 10, TRACE.find('\n').unwrap() + 1, TRACE.len() - 3] {
         let place = gerrit();
@@ -288,6 +291,7 @@ fn times_of_day_get_their_dates_over_midnights_also_packed() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_task_that_is_tried_again_is_one_mail_also_over_two_runs() {
     let failure = |minute: u32, task: u32| {
         format!(

@@ -126,6 +126,7 @@ fn services(place: &Place, since: &str) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_first_rule_ends_derived_names_without_an_alarm() {
     add_the_first_rule(None);
 }
@@ -255,6 +256,7 @@ fn in_base64(text: &mut [u8]) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn an_upgrade_ends_the_services_of_strangers_without_an_alarm() {
     let place = Place::with(&config(None, ""));
     place.write("mainlog", log(0, CHANGE, &|_, _| true));
@@ -282,6 +284,7 @@ fn an_upgrade_ends_the_services_of_strangers_without_an_alarm() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn with_derive_only_what_the_rule_takes_is_renamed() {
     // The wiki really stops, an hour after the rule came.
     let sends = |name: &str, minute: i64| name != "wiki" || minute < CHANGE + 60;
@@ -476,6 +479,7 @@ fn is_half(place: &Place) -> bool {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn relabelling_goes_on_after_a_kill() {
     let mut logs = two_hosts(500);
     // Many days, many segments.
@@ -516,6 +520,7 @@ fn relabelling_goes_on_after_a_kill() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_name_that_got_its_history_is_not_young() {
     // The shop stops an hour after the rule that names it came.
     let sends = |name: &str, minute: i64| name != "shop" || minute < CHANGE + 60;

@@ -68,6 +68,7 @@ fn a_log_and_its_archive_in_one_fresh_run_count_once() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_packer_gives_the_same_rows() {
     packed_is_as_plain(packed);
 }

@@ -34,6 +34,7 @@ fn read(kind: &str, log: &str) -> Totals {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_new_format_is_unparsed_in_every_kind_of_log() {
     for (kind, file) in LOGS {
         let old = fs::read_to_string(root().join("parsers/corpus/app").join(file)).unwrap();
@@ -52,6 +53,7 @@ fn a_new_format_is_unparsed_in_every_kind_of_log() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_format_without_times_is_unparsed_after_two_thousand_lines() {
     for (kind, file) in LOGS {
         let old = fs::read_to_string(root().join("parsers/corpus/app").join(file)).unwrap();
@@ -63,6 +65,7 @@ fn a_format_without_times_is_unparsed_after_two_thousand_lines() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn known_logs_hold_no_line_that_the_guard_takes_away() {
     for (kind, file) in LOGS {
         let log = fs::read_to_string(root().join("parsers/corpus/app").join(file)).unwrap();

@@ -194,6 +194,7 @@ fn try_one(days: u32, (clock_name, clock): (&str, i64), (log_name, log): (&str, 
 
 /// Each clock and each log once with each retention, or nearly so.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn under_each_clock_a_log_of_each_time_keeps_what_is_written_here() {
     try_combinations(|retention, clock, log| (clock + log + 2 * retention).is_multiple_of(5));
 }
@@ -411,6 +412,7 @@ fn relays(place: &Place) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_row_of_2099_stops_neither_watch_nor_detect_and_empties_no_window() {
     let place = Place::new();
     relays(&place);

@@ -155,6 +155,7 @@ fn the_process_in_the_image_is_nobody_and_says_whether_it_works() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_health_check_asks_the_pages_or_else_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("mailpulse.toml");

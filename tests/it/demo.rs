@@ -38,6 +38,7 @@ fn interrupted(dir: &Path) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_demo_tells_the_story_also_where_an_earlier_one_died() {
     let place = Place::new();
     let dir = place.path("demo");

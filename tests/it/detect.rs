@@ -111,6 +111,7 @@ fn a_window_has_the_alarm_that_its_last_minute_raises() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn other_seeds_and_relays_alone_tell_the_same_story() {
     for (seed, with_apps) in [(11, true), (12, false)] {
         let place = Place::new();

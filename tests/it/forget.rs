@@ -54,6 +54,7 @@ fn a_wrong_zone_is_forgotten_and_read_again() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn from_a_time_on_and_by_the_path_of_a_log() {
     let (place, twin) = (Place::new(), Place::new());
     let own = logs(&place);

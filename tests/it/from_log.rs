@@ -95,6 +95,7 @@ fn expected() -> BTreeMap<String, i64> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_line_is_the_hosts_that_it_names_under_any_spelling() {
     let place = Place::with(&format!("{KEEP}{ALIAS}"));
     let path = place.write("mail.log", central());
@@ -275,6 +276,7 @@ fn weeks(goes_on: bool) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_host_whose_lines_stop_while_others_go_on_has_dropped_and_its_log_may_not_arrive() {
     for goes_on in [false, true] {
         let place = Place::with(&KEEP.replace("segment_rows_max = 1000\n", ""));
@@ -295,6 +297,7 @@ fn a_host_whose_lines_stop_while_others_go_on_has_dropped_and_its_log_may_not_ar
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_tail_that_is_killed_has_each_line_once_and_heartbeats_of_each_host() {
     let config = format!(
         "{KEEP}{ALIAS}[[source]]\nkind = \"postfix\"\npaths = [\"logs/mail.log*\"]\nhost = \"from-log\"\n[tail]\npoll_ms = 100\nrescan_s = 1\n"

@@ -61,6 +61,7 @@ fn a_disk_that_is_nearly_full_is_what_doctor_names_first() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_limit_on_the_size_of_files_loses_nothing_and_the_next_run_goes_on() {
     let place = Place::new();
     let log = place.write("mainlog", simulated(9_000_000, 23));

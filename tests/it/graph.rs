@@ -23,6 +23,7 @@ fn window() -> [String; 4] {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_grouping_is_drawn_as_svg_and_png() {
     let (place, _) = &*OUTAGE;
     let window = window();
@@ -190,6 +191,7 @@ fn the_stopped_relay_is_silent_and_the_other_is_not() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_was_expected_is_drawn_where_the_detection_knows_it() {
     let (place, _) = &*OUTAGE;
     let window = window();
@@ -238,6 +240,7 @@ fn drawn(place: &Place, more: &[&str]) -> Run {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_picture_shows_the_marks_of_what_is_in_it() {
     let (place, _) = &*OUTAGE;
     let marks = |more: &[&str]| -> Vec<String> {

@@ -258,6 +258,7 @@ fn a_relay_with_another_name_in_the_senders_log() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_mail_that_waited_over_midnight_for_the_relay() {
     for relay in ["mx1.example.org", "smarthost.example.org"] {
         let place = in_every_order(&to_exim(Some("1@web7.example.org"), relay, T, T + 8 * 3600), "");
@@ -393,6 +394,7 @@ fn comes_back(back: &str, handed: &str) -> [HostLog<'static>; 2] {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_message_that_comes_back_under_another_id_counts_once() {
     let sent = "delay=1, delays=0.1/0/0.2/0.7, dsn=2.0.0, status=sent";
     let filter = format!(

@@ -43,6 +43,7 @@ fn assert_harmless(what: &str, run: &Run) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn no_answer_in_any_form_has_what_steers_a_terminal() {
     let place = Place::new();
     let log = place.write(&format!("main{HOSTILE}log").replace('/', "_"), hostile_log());

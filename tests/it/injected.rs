@@ -349,6 +349,7 @@ fn mend(twin: &Twin, store: &Path, dice: &mut Dice, run: &dyn Fn(&[&str]) -> Run
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_is_broken_in_a_store_is_whole_after_repair_and_reading_again() {
     try_seeds(&Twin::new(400_000), 1, 6);
 }

@@ -78,6 +78,7 @@ fn kill_again_and_again(place: &Place, logs: &[&Path], kills: u64, life_s: f64) 
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn killed_a_few_times_the_store_ends_with_the_same_rows() {
     kill_and_compare(4, 8);
 }

@@ -139,6 +139,7 @@ fn five_times_the_events_take_no_more_memory_in_what_the_detection_answers() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn five_times_the_events_take_no_more_memory_in_what_is_looked_up_or_read_as_a_whole() {
     takes_no_more(&["trace", "no-reply@phabricator.wikimedia.org", "--format", "json"]);
     takes_no_more(&["queue", "--format", "json"]);

@@ -181,6 +181,7 @@ fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() 
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
     let (place, truth) = mixed(&MixedRelay {
         throttled: true,

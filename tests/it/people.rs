@@ -15,6 +15,7 @@ fn asked(args: &[&str], columns: Option<&str>) -> Run {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn alarms_have_ids_that_incident_takes() {
     let run = asked(&["alarms", "--format", "json"], None).ends(0);
     let alarms: Vec<Value> = serde_json::from_str(&run.out).unwrap();
@@ -59,6 +60,7 @@ fn alarms_have_ids_that_incident_takes() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn tables_are_as_wide_as_the_terminal() {
     for command in [
         &["status"][..],

@@ -39,6 +39,7 @@ fn json(place: &Place, args: &[&str], code: i32) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_night_with_an_hour_of_silence_is_paged_when_the_hour_ends_and_not_when_mail_is_back() {
     let place = night_until("2018-06-06 18:50");
     configure(&place, STDOUT);
@@ -78,6 +79,7 @@ fn the_night_with_an_hour_of_silence_is_paged_when_the_hour_ends_and_not_when_ma
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_running_watch_heeds_a_silence_that_is_added_and_reports_at_once_when_it_is_ended() {
     let place = night_until("2018-06-06 18:50");
     let out = place.path("told");
@@ -115,6 +117,7 @@ fn a_running_watch_heeds_a_silence_that_is_added_and_reports_at_once_when_it_is_
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_is_silenced_is_found_and_shown_as_such_everywhere() {
     let place = begun(STDOUT);
     silence_an_hour(&place);

@@ -80,6 +80,7 @@ fn twice(lost: bool) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn an_id_that_is_used_again_is_another_message() {
     for lost in [false, true] {
         let whole = Place::new();
@@ -135,6 +136,7 @@ fn append(path: &Path, text: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_real_log_read_in_pieces_gives_the_same_rows() {
     for ids in ["short", "long"] {
         let text = fs::read_to_string(root().join(format!("parsers/corpus/postfix/real-{ids}.log"))).unwrap();

@@ -175,6 +175,7 @@ fn expected(place: &Place) -> Vec<(i32, String)> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn who_may_not_write_can_ask_everything_of_a_store_at_rest() {
     let place = place();
     let expected = expected(&place);
@@ -187,6 +188,7 @@ fn who_may_not_write_can_ask_everything_of_a_store_at_rest() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn who_may_not_write_can_ask_while_somebody_writes() {
     let place = place();
     let expected = expected(&place);
@@ -229,6 +231,7 @@ fn who_may_not_write_sees_at_once_what_is_committed() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_snapshot_without_the_index_of_its_log_is_read_whole() {
     let place = place();
     // As a snapshot or a copy of files finds it: what was committed last stands in the log alone.

@@ -17,6 +17,7 @@ fn json(place: &Place, window: &[&str], code: i32) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_night_of_the_outage_is_told_as_the_incident_tells_it() {
     let place = night();
     let report = json(place, &DAY, 1);
@@ -67,6 +68,7 @@ fn the_night_of_the_outage_is_told_as_the_incident_tells_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_page_needs_nothing_else_and_is_small_and_the_same_each_time() {
     let place = Place::copy_of(night());
     for (window, name) in [(&DAY[..], "day.html"), (&["--days", "7"], "week.html")] {

@@ -201,6 +201,7 @@ fn total(table: &Table) -> i64 {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
     let place = Place::copy_of(&OUTAGE);
     let store = place.store();
@@ -296,6 +297,7 @@ fn without_rollups(path: &Path) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_store_of_an_older_program_answers_the_same_says_so_and_is_mended_by_compacting() {
     let place = Place::copy_of(&OUTAGE);
     let store = place.store();
@@ -330,6 +332,7 @@ fn a_store_of_an_older_program_answers_the_same_says_so_and_is_mended_by_compact
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_flipped_bit_in_roll_ups_changes_no_answer() {
     let place = Place::copy_of(&OUTAGE);
     let store = place.store();
@@ -404,6 +407,7 @@ fn keyed_rows(store: &Store) -> Vec<(String, LookupKey)> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_is_looked_up_by_its_key_is_found_in_any_segment_that_has_it() {
     let place = Place::copy_of(&OUTAGE);
     let check = |when: &str| {

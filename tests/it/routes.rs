@@ -232,6 +232,7 @@ fn json_of(run: &Run) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_outage_shows_who_moved_to_the_other_relay_and_who_did_not() {
     let (place, truth) = &*OUTAGE;
     let window = ["routes", "--since", "2018-06-06T12:00Z", "--until", "2018-06-07T06:00Z"];

@@ -152,6 +152,7 @@ fn a_reload_reaches_all_parts_and_a_mistake_reaches_none() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn killed_at_any_moment_each_line_is_stored_once() {
     let kills: u64 = number_from("MAILPULSE_KILLS", 12);
     let place = place("");
@@ -238,6 +239,7 @@ fn the_system_is_told_when_all_parts_run_and_hears_of_a_stop() {
 
 /// The outbox is full because the server is away: reading waits, by design, and no watchdog may end it for that.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_reader_that_waits_for_a_full_outbox_feeds_the_watchdog() {
     let place = place("");
     let config = fs::read_to_string(place.path("mailpulse.toml")).unwrap();

@@ -36,6 +36,7 @@ fn example(name: &str) -> Place {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_example_reads_its_sample() {
     // Submitted and failed mails, and attempts that failed: by the samples' `.expected`, but retries of one key are one.
     for (name, service, submitted, failed, attempts) in [

@@ -20,6 +20,7 @@ fn ends_in_a_line(run: Run, words: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_query_that_needs_too_much_memory_or_time_ends_with_a_line() {
     let (place, _) = &*OUTAGE;
     // Some 800 million rows.
@@ -57,6 +58,7 @@ fn a_query_that_needs_too_much_memory_or_time_ends_with_a_line() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_query_that_is_deep_is_answered_or_ends_with_a_line() {
     let (place, _) = &*OUTAGE;
     let sum = |times: usize| format!("SELECT {}1 AS n FROM rates LIMIT 1", "1+".repeat(times));

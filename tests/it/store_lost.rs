@@ -162,6 +162,7 @@ const WAYS: [Way; 6] = [
 ];
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_twin() {
     let twin = &*UNINJURED;
     for (name, lose, word) in WAYS {
@@ -211,6 +212,7 @@ fn a_position_that_nobody_can_read_comes_back_from_the_copy() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn without_any_copy_the_segments_alone_make_a_catalogue() {
     let twin = &*UNINJURED;
     let fleet = Fleet::new();
@@ -232,6 +234,7 @@ fn without_any_copy_the_segments_alone_make_a_catalogue() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_was_merged_since_the_copy_is_not_counted_twice() {
     let twin = Fleet::new();
     let fleet = Fleet::new();
@@ -258,6 +261,7 @@ fn what_was_merged_since_the_copy_is_not_counted_twice() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_copy_that_is_damaged_is_passed_over_for_the_older() {
     let twin = &*UNINJURED;
     let fleet = Fleet::new();

@@ -267,7 +267,7 @@ fn faults(functions: &[Function]) -> Vec<String> {
             (true, false, Some(_)) if is_marked => Some(format!(
                 "{place} is marked as a test of the lab, and uses nothing of it"
             )),
-            (true, false, Some(reason)) if !reason.starts_with("minutes: ") => {
+            (true, false, Some(reason)) if !["slow: ", "minutes: "].iter().any(|why| reason.starts_with(why)) => {
                 Some(format!("{place} is ignored: why?"))
             }
             _ => None,

@@ -19,6 +19,7 @@ fn json(run: &Run) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_board_as_text_and_as_json_is_that_of_the_pages() {
     let place = night();
     let text = place.run(&["top", "--once", "--at", AT]).ends(1);
@@ -73,6 +74,7 @@ fn the_board_as_text_and_as_json_is_that_of_the_pages() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_board_of_a_serve_elsewhere_needs_its_token_and_shows_it_to_nobody() {
     let place = Place::copy_of(night());
     let config = fs::read_to_string(place.path("mailpulse.toml")).unwrap();

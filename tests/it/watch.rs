@@ -202,6 +202,7 @@ fn alertmanager_is_told_once_also_after_its_absence_and_a_restart_and_is_told_th
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn webhook_is_signed_and_a_hanging_one_holds_up_nobody() {
     let key = "a key of the test";
     let hang = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -309,6 +310,7 @@ fn one_process_tells_the_alarm_and_when_mail_is_back_one_end_with_its_time() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn maintenance_holds_over_a_restart_and_what_outlasts_it_is_told_once() {
     let silence = "[[silence]]\nrelay = \"mx1001\"\nfrom = \"2018-06-06T18:00Z\"\nuntil = \"2018-06-06T21:00Z\"\n\
                    [[alert]]\nkind = \"stdout\"\n";

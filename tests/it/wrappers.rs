@@ -73,6 +73,7 @@ fn hostile(seed: u64) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_line_has_a_fate() {
     for seed in 0..12 {
         let log = hostile(seed);

@@ -135,6 +135,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "slow: tests/run runs it"]
     fn old_days_are_known_as_a_whole_and_the_table_stays_small() {
         let (_folder, catalogue) = catalogue();
         let changes = ChangedMinutes(&catalogue);

@@ -94,6 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[ignore = "slow: tests/run runs it"]
     fn a_trouble_lasts_since_it_began_and_their_number_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let connection = crate::store::catalogue::open(&folder.path().join("catalogue.sqlite")).unwrap();

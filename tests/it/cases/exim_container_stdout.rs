@@ -22,6 +22,7 @@ fn without_times_it_is_told_in_words() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn with_times_around_it_every_line_is_read() {
     let log = fs::read_to_string(input(CASE, "input.log")).unwrap();
     let each = |head: &dyn Fn(&str) -> String| log.lines().map(|line| head(line) + "\n").collect::<String>();

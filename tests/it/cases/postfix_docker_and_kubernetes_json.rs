@@ -7,6 +7,7 @@ use std::fs;
 const CASE: &str = "26-postfix-docker-and-kubernetes-json";
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_wrapper_is_taken_off() {
     // The file of json-file has no `removed`.
     reads(CASE, "input.log", "postfix", "2023", "accepted 1, delivered 1");

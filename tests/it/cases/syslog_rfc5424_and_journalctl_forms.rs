@@ -3,6 +3,7 @@
 use super::{ONE_MAIL, reads};
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn each_head_is_read() {
     for file in [
         "input.log",

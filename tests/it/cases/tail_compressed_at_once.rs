@@ -5,6 +5,7 @@ use crate::logs::gzip;
 use std::fs;
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_log_that_is_compressed_as_soon_as_it_is_rotated() {
     let mut tail = Following::start("mainlog*");
     for day in 0..4 {

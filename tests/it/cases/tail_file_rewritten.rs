@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_program_that_writes_its_whole_log_anew_at_each_change() {
     let mut tail = Following::start("x.log");
     let mut all = String::new();
@@ -31,6 +32,7 @@ fn last(path: &std::path::Path, count: usize) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_log_that_is_cut_at_its_front_keeps_the_identities_of_its_lines() {
     let mut tail = Following::start("x.log");
     let log = tail.path("x.log");

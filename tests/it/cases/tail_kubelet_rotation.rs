@@ -5,6 +5,7 @@ use crate::logs::gzip;
 use std::fs;
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_log_that_is_renamed_packed_and_whose_inode_is_used_again() {
     let mut tail = Following::start("0.log*");
     let mut previous: Option<String> = None;

@@ -4,6 +4,7 @@ use super::following::{Following, pause};
 use std::fs;
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn five_generations_renamed_in_a_chain() {
     let mut tail = Following::start("app.log*");
     for _ in 0..12 {

@@ -85,6 +85,7 @@ fn exim_that_writes_refusals_at_two_priorities() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn one_line_in_two_files_counts_once_in_either_order_and_in_two_runs() {
     let alone = Place::new();
     let only = copy(&alone, "mail.log");
@@ -169,6 +170,7 @@ fn busy(messages: u64) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_large_copy_is_known_long_after_its_messages_have_left_and_whatever_is_kept_of_addresses() {
     for local_parts in ["keep", "hash", "drop"] {
         let config =

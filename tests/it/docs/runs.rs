@@ -232,6 +232,7 @@ fn needs_demo(page: &Path) -> bool {
 
 /// Above all the first hour: from nothing to a delivered alarm, and a daemon that runs.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_newcomer_who_follows_the_book_gets_what_it_shows() {
     let pages = pages();
     let pages = pages.iter().filter(|page| !needs_demo(page));

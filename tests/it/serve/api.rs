@@ -19,6 +19,7 @@ fn json(served: &Served, path: &str) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_description_holds_for_every_question() {
     let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
     let document = json(&served, "/api/openapi.json");
@@ -66,6 +67,7 @@ fn the_description_holds_for_every_question() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_api_says_what_the_commands_say() {
     let place = night();
     let at = "2018-06-06T22:00Z";
@@ -131,6 +133,7 @@ fn the_api_says_what_the_commands_say() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn metrics_name_every_configured_service_and_speak_both_forms() {
     let place = night();
     let served = Served::start(place, &["--at", "2018-06-06T22:00Z"]);

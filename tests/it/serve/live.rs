@@ -28,6 +28,7 @@ fn wait_for(lines: &mut BufReader<TcpStream>, words: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_mail_is_announced_within_seconds_of_its_line() {
     let place = Place::new();
     let minutes = |n: i64| now_ms() / 1_000 - 60 * n;

@@ -23,6 +23,7 @@ fn missing(incident: &Value) -> u64 {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_night_is_told_as_the_incident_tells_it() {
     let place = night();
     for (at, words) in [
@@ -110,6 +111,7 @@ fn a_server_that_is_away_is_named_without_its_address() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn below_a_path_all_links_stay_there() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:05Z", "--base-path", "/mail/pulse/"]);
     assert_eq!(served.base, "/mail/pulse/");
@@ -127,6 +129,7 @@ fn below_a_path_all_links_stay_there() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_page_is_small_and_does_without_script_and_style_attributes() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
     let page = served.page("/");
@@ -141,6 +144,7 @@ fn a_page_is_small_and_does_without_script_and_style_attributes() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_page_answers_and_every_link_leads_somewhere() {
     let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
     let mut links = vec!["/".to_owned()];
@@ -184,6 +188,7 @@ fn every_page_answers_and_every_link_leads_somewhere() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn broken_parameters_are_refused_with_a_reason() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
     for (path, status, words) in [

@@ -4,6 +4,7 @@ use super::{Served, night};
 use serde_json::Value;
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_zone_is_kept_in_links_and_all_times_are_in_it() {
     let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
     let page = served.page("/?tz=Europe/Berlin");
@@ -62,6 +63,7 @@ fn a_zone_is_kept_in_links_and_all_times_are_in_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn buckets_of_a_day_begin_at_the_midnight_of_the_zone_and_add_up_to_the_same() {
     let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
     let rates = |zone: &str, window: &str| -> Value {

@@ -24,6 +24,7 @@ fn events(life: &Life<'_>) -> i64 {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_matrix_of_clocks_logs_and_retentions_keeps_what_is_written_for_tail() {
     let mut differ = String::new();
     for (days, kept) in KEPT {

@@ -11,6 +11,7 @@ fn segments(store: &Store) -> Vec<(i64, u64)> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn many_small_segments_become_few_and_each_row_is_rewritten_a_few_times_at_most() {
     let bench = Bench::new();
     const ROUNDS: u64 = 400;
@@ -107,6 +108,7 @@ fn the_end_of_a_writer_takes_no_answer_away() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn busy_rounds_are_joined_as_they_are_and_give_the_rows_of_the_log() {
     let bench = Bench::new();
     const EACH: u64 = 4_500;

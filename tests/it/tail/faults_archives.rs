@@ -44,6 +44,7 @@ fn fault_09_packed_while_nobody_followed() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn fault_10_stopped_in_the_middle_of_a_gz() {
     let mut bench = Bench::new();
     bench.run.source.chunk_bytes = 32 << 10;
@@ -57,6 +58,7 @@ fn fault_10_stopped_in_the_middle_of_a_gz() {
 
 /// What an earlier life has read to its end has grown: it is not read to its end before it is.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn stopped_in_the_middle_of_what_a_log_has_grown_by() {
     let mut bench = Bench::new();
     bench.run.source.chunk_bytes = 32 << 10;

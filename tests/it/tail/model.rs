@@ -347,6 +347,7 @@ fn history(seed: u64) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_happens_to_a_log_neither_loses_a_line_nor_stores_one_twice() {
     if let Ok(seed) = std::env::var("MAILPULSE_MODEL_SEED") {
         return history(seed.parse().expect("a number"));

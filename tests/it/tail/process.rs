@@ -84,6 +84,7 @@ pub fn wait_for(place: &Place, events: i64) -> Duration {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_line_is_in_the_answers_within_two_seconds() {
     let place = Place::with(&format!("{KEEP}{SOURCE}"));
     place.write("logs/mainlog", lines(0..1));
@@ -234,6 +235,7 @@ pub fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn fault_24_killed_at_any_moment_each_line_is_stored_once() {
     let kills: u64 = number_from("MAILPULSE_KILLS", 15);
     let place = place("");
@@ -274,6 +276,7 @@ fn fault_24_killed_at_any_moment_each_line_is_stored_once() {
 
 /// What the process tells the system that started it, as systemd would hear it.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_system_is_told_of_the_start_of_each_round_and_of_the_stop() {
     let place = place("");
     let socket = place.path("notify");

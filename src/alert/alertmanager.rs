@@ -6,7 +6,7 @@ use super::{
     AlertChannel, AlertTarget, DeliveryFault, Notice, NoticeLinks, Results, TrustedAuthorities, Undelivered, http,
     label, safe,
 };
-use jiff::Timestamp;
+use crate::model::time::UtcS;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl AlertChannel for Alertmanager {
         Some(format!("alertmanager {}", self.target.url()))
     }
 
-    fn deliver(&self, notices: &[Notice], now: i64) -> Results {
+    fn deliver(&self, notices: &[Notice], now: UtcS) -> Results {
         // Of one alert only the last word counts.
         let mut last: BTreeMap<String, (Value, Vec<usize>)> = BTreeMap::new();
         for (at, notice) in notices.iter().enumerate() {
@@ -90,7 +90,7 @@ impl AlertChannel for Alertmanager {
 }
 
 impl Alertmanager {
-    fn post<'a>(&self, alerts: impl Iterator<Item = &'a Value>, now: i64) -> Result<(), Undelivered> {
+    fn post<'a>(&self, alerts: impl Iterator<Item = &'a Value>, now: UtcS) -> Result<(), Undelivered> {
         let request = ReceiverRequest::json(&Value::Array(alerts.cloned().collect()));
         let taken = http::post(&self.agent, &self.target, &request, now)?;
         match taken.is_page {
@@ -103,7 +103,7 @@ impl Alertmanager {
     }
 }
 
-fn alert(notice: &Notice, links: &NoticeLinks, now: i64) -> Value {
+fn alert(notice: &Notice, links: &NoticeLinks, now: UtcS) -> Value {
     let told = ToldNotice::of(notice, links);
     let mut labels = json!({
         "alertname": "MailpulseAlarm",
@@ -146,8 +146,8 @@ fn alert(notice: &Notice, links: &NoticeLinks, now: i64) -> Value {
     alert
 }
 
-fn time(seconds: i64) -> String {
-    Timestamp::from_second(seconds).unwrap_or_default().to_string()
+fn time(at: UtcS) -> String {
+    at.timestamp().unwrap_or_default().to_string()
 }
 
 #[cfg(test)]
@@ -187,8 +187,8 @@ mod tests {
             relay: None,
             summary: String::new(),
             description: String::new(),
-            starts: 100,
-            ends: Some(5_000),
+            starts: UtcS::new(100),
+            ends: Some(UtcS::new(5_000)),
             alarm: Value::Null,
             now: None,
         };
@@ -196,7 +196,7 @@ mod tests {
             url_base: Some("https://mail.example.org".to_owned()),
             ..NoticeLinks::default()
         };
-        let alert = alert(&notice, &links, 1_000);
+        let alert = alert(&notice, &links, UtcS::new(1_000));
         assert_eq!(alert["generatorURL"], "https://mail.example.org/incident?alarm=x");
         let name = alert["labels"]["name"].as_str().unwrap();
         assert_eq!(name.chars().count(), 128);
@@ -215,7 +215,7 @@ mod tests {
             relay: None,
             summary: String::new(),
             description: String::new(),
-            starts: 100,
+            starts: UtcS::new(100),
             ends: None,
             alarm: Value::Null,
             now: None,
@@ -226,11 +226,14 @@ mod tests {
             state: "dropped".to_owned(),
             relay: Some("mx1001".to_owned()),
             summary: "relay mx1001: dropped".to_owned(),
-            starts: 90,
+            starts: UtcS::new(90),
             ..reported.clone()
         };
         let told = |notice: &Notice, now| alert(notice, &NoticeLinks::default(), now);
-        let (first, later) = (told(&reported, 1_000), told(&reported.updated(&seen), 2_000));
+        let (first, later) = (
+            told(&reported, UtcS::new(1_000)),
+            told(&reported.updated(&seen), UtcS::new(2_000)),
+        );
         assert!(first.get("generatorURL").is_none(), "no link is invented");
         assert_eq!(first["labels"], later["labels"]);
         assert_eq!(later["annotations"]["summary"], "relay mx1001: dropped");

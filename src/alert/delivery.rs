@@ -4,6 +4,7 @@
 //! that it refuses holds up no other: it goes aside, and is tried again later and later.
 
 use super::Notice;
+use crate::model::time::UtcS;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -86,9 +87,8 @@ pub(super) struct Aside {
     notice: Notice,
     /// How often it was refused.
     tries: u32,
-    /// Seconds since 1970.
-    since: i64,
-    next: i64,
+    since: UtcS,
+    next: UtcS,
 }
 
 /// Deliveries that fail, as they were tried last.
@@ -96,9 +96,9 @@ pub(super) struct Aside {
 #[serde(deny_unknown_fields)]
 pub(super) struct Failing {
     /// Seconds since 1970.
-    pub since: i64,
-    /// When it was tried last, seconds since 1970.
-    pub last: i64,
+    pub since: UtcS,
+    /// When it was tried last.
+    pub last: UtcS,
     /// Why the last try failed.
     pub why: String,
 }
@@ -109,8 +109,8 @@ pub(super) struct Failing {
 pub(super) struct Backlog {
     /// Refused, oldest first.
     pub aside: Vec<Aside>,
-    /// Until when the receiver asked to be left alone, seconds since 1970.
-    pub wait_until: i64,
+    /// Until when the receiver asked to be left alone.
+    pub wait_until: UtcS,
     /// How often in a row the first of the queue met an error that may be the receiver's own.
     stuck: u32,
     /// What was tried last and not delivered; gone when all that was tried is taken and nothing is aside.
@@ -129,7 +129,7 @@ impl Backlog {
         self.failing.as_ref()
     }
 
-    fn note(&mut self, results: &Results, now: i64) {
+    fn note(&mut self, results: &Results, now: UtcS) {
         let failed = results.iter().flatten().find_map(|result| result.as_ref().err());
         match (failed, &mut self.failing) {
             (Some(why), Some(failing)) => (failing.last, failing.why) = (now, super::safe(&why.why, WHY_MAX)),
@@ -146,7 +146,7 @@ impl Backlog {
     }
 
     /// Whether the receiver asked to be left alone still. A clock that was set back must not make it wait longer.
-    pub fn waits(&self, now: i64) -> bool {
+    pub fn waits(&self, now: UtcS) -> bool {
         (now..=now + WAIT_MAX_S).contains(&self.wait_until) && self.wait_until > now
     }
 
@@ -156,7 +156,7 @@ impl Backlog {
     }
 
     /// What is tried in this round: what is aside and due, then the queue, then what fires and is sent again.
-    pub fn round<'n>(&self, now: i64, queue: impl Iterator<Item = &'n Notice>, again: &[Notice]) -> DeliveryRound {
+    pub fn round<'n>(&self, now: UtcS, queue: impl Iterator<Item = &'n Notice>, again: &[Notice]) -> DeliveryRound {
         let due = |aside: &&Aside| aside.next <= now || aside.next > now + AGAIN_S.1;
         let mut notices: Vec<Notice> = self
             .aside
@@ -184,7 +184,7 @@ impl Backlog {
         round: &DeliveryRound,
         results: &Results,
         queue: &mut VecDeque<Notice>,
-        now: i64,
+        now: UtcS,
     ) -> Vec<Undelivered> {
         let mut failures = FailureReasons::default();
         let mut stays = VecDeque::new();
@@ -240,7 +240,7 @@ impl Backlog {
     }
 
     /// Puts it aside, or leaves it there for longer; in how many seconds it is tried again.
-    fn refuse(&mut self, notice: &Notice, now: i64) -> i64 {
+    fn refuse(&mut self, notice: &Notice, now: UtcS) -> i64 {
         let known = self.aside.iter_mut().find(|aside| is_same(&aside.notice, notice));
         let tries = known.as_ref().map_or(0, |aside| aside.tries);
         let next_s = AGAIN_S.1.min(AGAIN_S.0 << tries.min(10));
@@ -257,7 +257,7 @@ impl Backlog {
     }
 
     /// Gives up what is aside for too long, or is too much; how many.
-    fn give_up(&mut self, now: i64, failures: &mut FailureReasons) -> usize {
+    fn give_up(&mut self, now: UtcS, failures: &mut FailureReasons) -> usize {
         let before = self.aside.len();
         self.aside.retain(|aside| now - aside.since <= GIVEN_UP_S);
         let over = self.aside.len().saturating_sub(ASIDE_MAX);
@@ -323,8 +323,8 @@ mod tests {
             relay: None,
             summary: String::new(),
             description: String::new(),
-            starts: 1,
-            ends,
+            starts: UtcS::new(1),
+            ends: ends.map(UtcS::new),
             alarm: serde_json::Value::Null,
             now: None,
         }
@@ -342,7 +342,7 @@ mod tests {
     fn run(
         backlog: &mut Backlog,
         queue: &mut VecDeque<Notice>,
-        now: i64,
+        now: UtcS,
         mut answer: impl FnMut(&Notice) -> Result<(), DeliveryFault>,
     ) -> Vec<String> {
         let round = backlog.round(now, queue.iter(), &[]);
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn a_receiver_that_is_away_keeps_the_order_and_one_notice_that_is_refused_goes_aside() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b", "c"]));
-        run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Channel));
+        run(&mut backlog, &mut waiting, UtcS::EPOCH, |_| Err(DeliveryFault::Channel));
         assert_eq!(ids(&waiting), ["a", "b", "c"]);
         let refuse_b = |notice: &Notice| {
             if notice.id == "b" {
@@ -364,7 +364,7 @@ mod tests {
                 Ok(())
             }
         };
-        let failures = run(&mut backlog, &mut waiting, 0, refuse_b);
+        let failures = run(&mut backlog, &mut waiting, UtcS::EPOCH, refuse_b);
         assert!(
             failures[0].contains("notice b; the others are sent, and this one is tried again in 60 s"),
             "{failures:?}"
@@ -374,7 +374,7 @@ mod tests {
         let mut tries = Vec::new();
         for now in 0..8 * 86_400 {
             let before = backlog.aside.first().map_or(0, |aside| aside.tries);
-            run(&mut backlog, &mut waiting, now, refuse_b);
+            run(&mut backlog, &mut waiting, UtcS::new(now), refuse_b);
             if backlog.aside.first().is_some_and(|aside| aside.tries > before) {
                 tries.push(now);
             }
@@ -391,7 +391,7 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_words_while_it_is_aside() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a", "b"]));
-        run(&mut backlog, &mut waiting, 5, |notice| {
+        run(&mut backlog, &mut waiting, UtcS::new(5), |notice| {
             if notice.id == "a" {
                 Err(DeliveryFault::Notice)
             } else {
@@ -400,10 +400,10 @@ mod tests {
         });
         waiting.push_back(notice("c", None));
         // Another notice that is taken does not say that the first one was.
-        run(&mut backlog, &mut waiting, 6, |_| Ok(()));
+        run(&mut backlog, &mut waiting, UtcS::new(6), |_| Ok(()));
         let failing = backlog.failing().unwrap();
-        assert_eq!((failing.since, failing.why.as_str()), (5, "no"));
-        run(&mut backlog, &mut waiting, 65, |_| Ok(()));
+        assert_eq!((failing.since, failing.why.as_str()), (UtcS::new(5), "no"));
+        run(&mut backlog, &mut waiting, UtcS::new(65), |_| Ok(()));
         assert!(backlog.failing().is_none() && backlog.is_empty(), "{backlog:?}");
     }
 
@@ -418,35 +418,35 @@ mod tests {
             }
         };
         for round in 1..STUCK_MAX {
-            run(&mut backlog, &mut waiting, 0, poison);
+            run(&mut backlog, &mut waiting, UtcS::EPOCH, poison);
             assert_eq!(ids(&waiting), ["a", "b"], "{round}");
         }
-        run(&mut backlog, &mut waiting, 0, poison);
+        run(&mut backlog, &mut waiting, UtcS::EPOCH, poison);
         assert_eq!(ids(&waiting), ["b"]);
-        run(&mut backlog, &mut waiting, 0, poison);
+        run(&mut backlog, &mut waiting, UtcS::EPOCH, poison);
         assert!(waiting.is_empty() && backlog.holds(&notice("a", None)));
     }
 
     #[test]
     fn an_end_that_was_taken_takes_its_beginning_along() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a"]));
-        run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Notice));
+        run(&mut backlog, &mut waiting, UtcS::EPOCH, |_| Err(DeliveryFault::Notice));
         waiting.push_back(notice("a", Some(9)));
-        run(&mut backlog, &mut waiting, 1, |_| Ok(()));
+        run(&mut backlog, &mut waiting, UtcS::new(1), |_| Ok(()));
         assert!(backlog.is_empty(), "told after its end, it would fire on: {backlog:?}");
     }
 
     #[test]
     fn patience_is_bounded_whatever_the_clock_does() {
         let (mut backlog, mut waiting) = (Backlog::default(), queue(&["a"]));
-        let round = backlog.round(1_000, waiting.iter(), &[]);
+        let round = backlog.round(UtcS::new(1_000), waiting.iter(), &[]);
         let ask = Undelivered {
             wait_s: Some(i64::MAX),
             ..Undelivered::channel("later")
         };
-        backlog.settle(&round, &vec![Some(Err(ask))], &mut waiting, 1_000);
-        assert!(backlog.waits(1_000) && backlog.waits(1_599) && !backlog.waits(1_600));
-        assert!(!backlog.waits(0), "the clock was set back");
+        backlog.settle(&round, &vec![Some(Err(ask))], &mut waiting, UtcS::new(1_000));
+        assert!(backlog.waits(UtcS::new(1_000)) && backlog.waits(UtcS::new(1_599)) && !backlog.waits(UtcS::new(1_600)));
+        assert!(!backlog.waits(UtcS::EPOCH), "the clock was set back");
     }
 
     #[test]
@@ -454,7 +454,7 @@ mod tests {
         let names: Vec<String> = (0..300).map(|n| n.to_string()).collect();
         let mut waiting: VecDeque<Notice> = names.iter().map(|name| notice(name, None)).collect();
         let mut backlog = Backlog::default();
-        let failures = run(&mut backlog, &mut waiting, 0, |_| Err(DeliveryFault::Notice));
+        let failures = run(&mut backlog, &mut waiting, UtcS::EPOCH, |_| Err(DeliveryFault::Notice));
         assert_eq!((backlog.aside.len(), failures.len()), (ASIDE_MAX, REASONS_MAX + 1));
         assert_eq!(backlog.aside[0].notice.id, "200");
     }

@@ -4,6 +4,7 @@
 use super::delivery::one_by_one;
 use super::told::json;
 use super::{AlertChannel, DeliveryFault, Notice, NoticeLinks, Results, TIMEOUT, Undelivered, body};
+use crate::model::time::UtcS;
 use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -66,7 +67,7 @@ impl AlertChannel for Exec {
         format!("exec {}", self.command.join(" "))
     }
 
-    fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
+    fn deliver(&self, notices: &[Notice], _now: UtcS) -> Results {
         one_by_one(notices, |notice| self.one(notice))
     }
 }

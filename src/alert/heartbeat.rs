@@ -1,6 +1,7 @@
 //! A dead man's switch: an address that is asked for as long as all is well. Whoever runs it sends an alarm when nobody asks.
 
 use super::{AlertTarget, TrustedAuthorities, http};
+use crate::model::time::UtcS;
 use std::time::Duration;
 
 /// Where to.
@@ -29,7 +30,7 @@ impl DeadMansSwitch {
     ///
     /// # Errors
     /// Nobody answered, or not with 2xx; without what may be a secret in the address.
-    pub fn beat(&self, now: i64) -> Result<(), String> {
+    pub fn beat(&self, now: UtcS) -> Result<(), String> {
         http::get(&self.agent, &self.target, now).map_err(|undelivered| undelivered.why)
     }
 }

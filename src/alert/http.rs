@@ -4,6 +4,7 @@
 use super::delivery::WAIT_MAX_S;
 use super::receivers::ReceiverRequest;
 use super::{AlertTarget, DeliveryFault, TIMEOUT, Undelivered, safe};
+use crate::model::time::UtcS;
 use mailpulse_parsers::harmless::safe_text;
 use serde_json::Value;
 use std::io::Read as _;
@@ -66,12 +67,11 @@ pub(super) struct Taken {
 }
 
 /// Posts; anything but 2xx is no delivery.
-/// `now` is in seconds since 1970.
 pub(super) fn post(
     agent: &Agent,
     target: &AlertTarget,
     what: &ReceiverRequest,
-    now: i64,
+    now: UtcS,
 ) -> Result<Taken, Undelivered> {
     let mut request = agent.post(target.url()).header("Content-Type", what.content_type);
     for (name, value) in &what.headers {
@@ -81,14 +81,14 @@ pub(super) fn post(
 }
 
 /// Asks for an address; anything but 2xx is a refusal.
-pub(super) fn get(agent: &Agent, target: &AlertTarget, now: i64) -> Result<(), Undelivered> {
+pub(super) fn get(agent: &Agent, target: &AlertTarget, now: UtcS) -> Result<(), Undelivered> {
     judged(agent.get(target.url()).call(), target, now).map(|_| ())
 }
 
 fn judged(
     answer: Result<Response<ureq::Body>, ureq::Error>,
     target: &AlertTarget,
-    now: i64,
+    now: UtcS,
 ) -> Result<Taken, Undelivered> {
     match answer {
         Ok(answer) if answer.status().is_success() => Ok(Taken {
@@ -110,7 +110,7 @@ fn header<'a>(answer: &'a Response<ureq::Body>, name: &str) -> Option<&'a str> {
 }
 
 /// An answer that is no delivery: its words, whose fault it is, and when to come again.
-fn refusal(target: &AlertTarget, answer: Response<ureq::Body>, now: i64) -> Undelivered {
+fn refusal(target: &AlertTarget, answer: Response<ureq::Body>, now: UtcS) -> Undelivered {
     let status = answer.status();
     let mut why = format!("{target}: answered {status}");
     if status.is_redirection() {
@@ -155,13 +155,13 @@ fn fault(status: StatusCode) -> DeliveryFault {
 }
 
 /// Seconds of `Retry-After`, a number or a date, within bounds.
-fn retry_after_s(text: &str, now: i64) -> Option<i64> {
+fn retry_after_s(text: &str, now: UtcS) -> Option<i64> {
     let text = text.trim();
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => i64::try_from(seconds).unwrap_or(WAIT_MAX_S),
         Err(_) => {
             let date = jiff::fmt::rfc2822::parse(text).ok()?;
-            date.timestamp().as_second() - now
+            UtcS::from(date.timestamp()) - now
         }
     };
     Some(seconds.clamp(1, WAIT_MAX_S))
@@ -292,7 +292,7 @@ mod tests {
             ("soon", None),
             ("-5", None),
         ] {
-            assert_eq!(retry_after_s(text, now), seconds, "{text}");
+            assert_eq!(retry_after_s(text, UtcS::new(now)), seconds, "{text}");
         }
     }
 }

@@ -28,6 +28,7 @@ pub use stdout::Stdout;
 pub use target::AlertTarget;
 pub use webhook::Webhook;
 
+use crate::model::time::UtcS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -71,10 +72,10 @@ pub struct Notice {
     pub summary: String,
     /// Sentences.
     pub description: String,
-    /// When it began, seconds since 1970.
-    pub starts: i64,
+    /// When it began.
+    pub starts: UtcS,
     /// When it was over; `None` while it fires.
-    pub ends: Option<i64>,
+    pub ends: Option<UtcS>,
     /// The alarm as `detect --format json` tells it.
     pub alarm: Value,
     /// What it is about now, if that is not what was reported first.
@@ -141,7 +142,7 @@ impl Notice {
     }
 
     /// A notice that tries a channel out; it begins and ends with one id.
-    pub fn test(host: &str, now: i64, is_over: bool) -> Notice {
+    pub fn test(host: &str, now: UtcS, is_over: bool) -> Notice {
         Notice {
             id: format!("{TEST}/{host}"),
             kind: TEST.to_owned(),
@@ -172,7 +173,7 @@ pub trait AlertChannel: Send + Sync {
     }
 
     /// Delivers notices, oldest first; what became of each. Returns within [`TIMEOUT`] a notice.
-    fn deliver(&self, notices: &[Notice], now: i64) -> Results;
+    fn deliver(&self, notices: &[Notice], now: UtcS) -> Results;
 
     /// Whether it has to be sent again what fires, while it fires.
     fn wants_repetition(&self) -> bool {

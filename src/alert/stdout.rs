@@ -3,6 +3,7 @@
 use super::delivery::one_by_one;
 use super::told::json;
 use super::{AlertChannel, Notice, NoticeLinks, Results, Undelivered, body};
+use crate::model::time::UtcS;
 use std::io::Write as _;
 
 /// Standard output.
@@ -14,7 +15,7 @@ impl AlertChannel for Stdout {
         "stdout".to_owned()
     }
 
-    fn deliver(&self, notices: &[Notice], _now: i64) -> Results {
+    fn deliver(&self, notices: &[Notice], _now: UtcS) -> Results {
         one_by_one(notices, |notice| {
             let mut out = std::io::stdout().lock();
             writeln!(out, "{}", body(&json(notice, &self.0)))

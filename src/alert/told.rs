@@ -2,6 +2,7 @@
 
 use super::links::NoticeLinks;
 use super::{Notice, safe};
+use crate::model::time::UtcS;
 use serde_json::{Value, json};
 
 /// Services that are named.
@@ -45,7 +46,7 @@ impl ToldNotice {
         let about = notice.about();
         let is_over = notice.ends.is_some();
         let word = if is_over { "RESOLVED" } else { "FIRING" };
-        let time = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string();
+        let time = |at: UtcS| at.timestamp().unwrap_or_default().to_string();
         ToldNotice {
             is_over,
             title: format!(
@@ -166,7 +167,7 @@ pub(super) mod tests {
             relay: None,
             summary: format!("service {name}: dropped since 2018-06-06T18:55:00Z"),
             description: format!("www.evil.example {}", "x".repeat(5_000)),
-            starts: 1_528_311_300,
+            starts: UtcS::new(1_528_311_300),
             ends: None,
             alarm: json!({ "expected": 41.26, "observed": 0.0, "members": [{ "service": name }, { "service": "gerrit" }] }),
             now: None,

@@ -4,6 +4,7 @@
 use super::delivery::one_by_one;
 use super::receivers::{WebhookFormat, request};
 use super::{AlertChannel, AlertTarget, Notice, NoticeLinks, Results, TrustedAuthorities, Undelivered, http};
+use crate::model::time::UtcS;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -38,7 +39,7 @@ impl Webhook {
         self
     }
 
-    fn post(&self, notice: &Notice, now: i64) -> Result<(), Undelivered> {
+    fn post(&self, notice: &Notice, now: UtcS) -> Result<(), Undelivered> {
         let key = self.key.as_deref().map(std::str::from_utf8);
         let (is_ours, key) = (self.format == WebhookFormat::Json, key.and_then(Result::ok));
         let mut request = request(self.format, notice, &self.links, key);
@@ -66,7 +67,7 @@ impl AlertChannel for Webhook {
         Some(format!("{} {}", self.format.as_str(), self.target.url()))
     }
 
-    fn deliver(&self, notices: &[Notice], now: i64) -> Results {
+    fn deliver(&self, notices: &[Notice], now: UtcS) -> Results {
         one_by_one(notices, |notice| self.post(notice, now))
     }
 }

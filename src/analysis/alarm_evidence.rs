@@ -5,6 +5,7 @@ use super::shared_logs;
 use crate::detect::alarm::{Alarm, Named};
 use crate::detect::fleet::Names;
 use crate::detect::outcomes::add_reply;
+use crate::model::time::Minute;
 use crate::query::QueryError;
 use crate::query::history::MailHistory;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::collections::btree_map::Entry;
 /// Adds evidence to alarms. Replies are looked up once: they are those of the time before the alarm was found.
 #[derive(Debug, Default)]
 pub struct AlarmEvidence {
-    replies: BTreeMap<(Named, i64), Option<String>>,
+    replies: BTreeMap<(Named, Minute), Option<String>>,
 }
 
 impl AlarmEvidence {

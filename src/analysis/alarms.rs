@@ -4,7 +4,7 @@ use crate::detect::alarm::{Alarm, Cause, Named};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
+use crate::model::time::{Minute, UtcMs, rfc3339};
 use serde_json::{Value, json};
 
 /// What a larger history or a later hour may shift an alarm's onset by, minutes.
@@ -30,11 +30,7 @@ pub fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm
         Ok(number) => groups.alarms.get(number)?,
         Err(_) => {
             let (scope, onset) = id.rsplit_once('/')?;
-            let onset = onset
-                .parse::<jiff::Timestamp>()
-                .ok()?
-                .as_millisecond()
-                .div_euclid(MINUTE_MS);
+            let onset = UtcMs::from(onset.parse::<jiff::Timestamp>().ok()?).minute();
             // How far from an alarm's name the id is, or from what it turned out to be about.
             let off = |alarm: &Alarm| {
                 let is_it = |(about, _): &Named| {
@@ -45,7 +41,7 @@ pub fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm
                 let offs = known
                     .iter()
                     .filter(|named| is_it(named))
-                    .map(|(_, at)| (at - onset).abs());
+                    .map(|(_, at)| (*at - onset).abs());
                 offs.min().filter(|off| *off <= SHIFT)
             };
             let near = groups.alarms.iter().filter_map(|alarm| Some((off(alarm)?, alarm)));
@@ -80,8 +76,8 @@ pub fn counted(alarms: &[&Alarm]) -> (String, String) {
 }
 
 /// Minutes as RFC 3339.
-pub fn minute(at: i64) -> String {
-    rfc3339(UtcMs::new(at * MINUTE_MS))
+pub fn minute(at: Minute) -> String {
+    rfc3339(at.start())
 }
 
 /// An alarm as `detect --format json` tells it.

@@ -8,7 +8,7 @@ use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::engine::Options;
 use crate::detect::fleet::Id;
 use crate::model::direction::DirectionView;
-use crate::model::time::{DAY_MS, HOUR_MIN, HOUR_MS, MINUTE_MS, UtcMs};
+use crate::model::time::{DAY_MS, HOUR_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{Series, SeriesSet};
@@ -61,8 +61,8 @@ pub struct BoardRow {
     pub name: String,
     /// How it is.
     pub state: RowState,
-    /// The alarm, by its ID, and its onset as minutes since 1970.
-    pub alarm: Option<(String, i64)>,
+    /// The alarm, by its ID, and its onset.
+    pub alarm: Option<(String, Minute)>,
     /// The minute of its last mail, UTC milliseconds; none where it is too long ago to be looked for.
     pub last_ms: Option<UtcMs>,
     /// Messages of the last hour.
@@ -160,7 +160,7 @@ struct BoardDraft {
     day: SeriesSet,
     hour_question: RateQuestion,
     hour: SeriesSet,
-    last: BTreeMap<String, i64>,
+    last: BTreeMap<String, UtcMs>,
 }
 
 impl BoardDraft {
@@ -229,7 +229,7 @@ impl BoardDraft {
             rows.push(BoardRow {
                 state,
                 alarm: alarm.map(|alarm| (super::alarms::notice_id(alarm, &judgement.names), alarm.onset)),
-                last_ms: self.last.get(&day.name).copied().map(UtcMs::new),
+                last_ms: self.last.get(&day.name).copied(),
                 hour: per_hour(hour.volume()),
                 usual: usual.map(|(low, high)| (per_hour(low), per_hour(high))),
                 name: day.name.clone(),
@@ -320,7 +320,7 @@ fn alarmed(judgement: &DetectionState, by: By) -> Vec<String> {
 }
 
 /// The minute of each name's last mail, UTC milliseconds.
-fn last_mail(store: &dyn MailHistory, by: By, day: Window) -> Result<BTreeMap<String, i64>, QueryError> {
+fn last_mail(store: &dyn MailHistory, by: By, day: Window) -> Result<BTreeMap<String, UtcMs>, QueryError> {
     let column = by.column();
     let sql = format!(
         "SELECT {column}, MAX(ts_ms) AS last FROM rates WHERE kind = 'accepted' AND messages > 0 AND {} GROUP BY {column}",
@@ -339,7 +339,7 @@ fn last_mail(store: &dyn MailHistory, by: By, day: Window) -> Result<BTreeMap<St
             _ => None,
         };
         if let Some(ms) = ms {
-            all.insert(table.text(0, row).to_owned(), ms);
+            all.insert(table.text(0, row).to_owned(), UtcMs::new(ms));
         }
     }
     Ok(all)

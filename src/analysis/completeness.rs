@@ -4,7 +4,7 @@ use crate::analysis::alarms::minute;
 use crate::detect::engine::Engine;
 use crate::detect::tuning::Tuning;
 use crate::detect::volume::Complete;
-use crate::model::time::{DAY_MS, UtcMs, rfc3339};
+use crate::model::time::{DAY_MS, UtcMs, UtcS, rfc3339};
 
 /// From when on volume alarms are complete, as every command that tells alarms says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,9 @@ impl Completeness {
         Completeness(complete)
     }
 
-    /// The minute, seconds since 1970; `None` before the first mail.
-    pub fn seconds(self) -> Option<i64> {
-        self.0.map(|complete| complete.from * 60)
+    /// The minute's first second; `None` before the first mail.
+    pub fn second(self) -> Option<UtcS> {
+        self.0.map(|complete| complete.from.first_second())
     }
 
     /// RFC 3339, for JSON.
@@ -52,30 +52,27 @@ impl Completeness {
 /// From when on volume alarms are complete, as far as that is known without a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompleteFrom {
-    /// Seconds since 1970.
-    pub seconds: i64,
+    /// The time.
+    pub at: UtcS,
     /// `watch` has not judged this store: by the age of its first event alone.
     is_guess: bool,
 }
 
 impl CompleteFrom {
     /// As `watch` has found, or by the first event; `None` for a store without mail.
-    pub fn of(found: Option<i64>, first_ms: Option<UtcMs>) -> Option<CompleteFrom> {
+    pub fn of(found: Option<UtcS>, first_ms: Option<UtcMs>) -> Option<CompleteFrom> {
         let young_ms = i64::from(Tuning::default().provisional_d) * DAY_MS;
         let guess = first_ms.map(|first| CompleteFrom {
-            seconds: (first.floor_to(DAY_MS) + DAY_MS + young_ms).second().get(),
+            at: (first.floor_to(DAY_MS) + DAY_MS + young_ms).second(),
             is_guess: true,
         });
-        let found = found.map(|seconds| CompleteFrom {
-            seconds,
-            is_guess: false,
-        });
+        let found = found.map(|at| CompleteFrom { at, is_guess: false });
         found.or(guess)
     }
 
     /// RFC 3339, for JSON.
     pub fn time(self) -> String {
-        rfc3339(UtcMs::new(self.seconds.saturating_mul(1_000)))
+        rfc3339(self.at.start())
     }
 
     /// One sentence.
@@ -102,8 +99,8 @@ mod tests {
         let guess = CompleteFrom::of(None, first_ms.map(UtcMs::new)).unwrap();
         assert_eq!(guess.time(), "2018-06-21T00:00:00Z");
         assert!(guess.words().contains("by the age of the first event"));
-        let found = CompleteFrom::of(Some(1_528_300_000), first_ms.map(UtcMs::new)).unwrap();
-        assert_eq!(found.seconds, 1_528_300_000);
+        let found = CompleteFrom::of(Some(UtcS::new(1_528_300_000)), first_ms.map(UtcMs::new)).unwrap();
+        assert_eq!(found.at, UtcS::new(1_528_300_000));
         assert!(!found.words().contains("by the age"));
         assert_eq!(CompleteFrom::of(None, None), None);
     }

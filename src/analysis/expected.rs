@@ -7,7 +7,7 @@ use crate::detect::engine::Options;
 use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
-use crate::model::time::{MINUTE_MS, UtcMs};
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, MarkKind, SeriesSet};
@@ -65,7 +65,7 @@ pub fn draw_in(
     let marks = |picture: &Picture<'_>| {
         let window = picture.question.window;
         let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
-        let inside = |alarm: &&Alarm| alarm.onset <= to.get() && alarm.ended.is_none_or(|ended| ended > from.get());
+        let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
         let told = engine.groups.told().filter(inside);
         let concerned = Concerned {
             question: picture.question,
@@ -97,8 +97,8 @@ impl Concerned<'_> {
         let (_, name) = alarm.scope.named(self.names);
         let series = self.series(alarm)?;
         Some(GraphMark {
-            from_ms: UtcMs::new(alarm.onset * MINUTE_MS),
-            to_ms: alarm.ended.map(|at| at * MINUTE_MS).map(UtcMs::new),
+            from_ms: alarm.onset.start(),
+            to_ms: alarm.ended.map(Minute::start),
             label: format!("{name} {}", alarm.state.as_str()),
             series,
             kind: MarkKind::Alarm,
@@ -158,13 +158,13 @@ fn id_of(all: &[String], name: &str) -> Option<Id> {
 
 fn replay(history: &mut Replay<'_>, minutes: &[FleetMinute], pictures: &[Picture<'_>], targets: &mut [Target]) {
     for minute in minutes {
-        let ms = minute.at * MINUTE_MS;
+        let at_ms = minute.at.start();
         for target in targets.iter_mut() {
             let Picture { question, set } = &pictures[target.picture];
-            if ms < question.window.since_ms.get() || ms >= question.window.until_ms.get() {
+            if at_ms < question.window.since_ms || at_ms >= question.window.until_ms {
                 continue;
             }
-            let at = (ms - set.start_ms.get()).div_euclid(set.step_ms);
+            let at = (at_ms - set.start_ms).div_euclid(set.step_ms);
             let bucket = usize::try_from(at).ok().and_then(|at| target.buckets.get_mut(at));
             let forecast = history
                 .engine

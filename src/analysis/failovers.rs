@@ -11,8 +11,7 @@ use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::impact::{Impact, ServiceImpact};
-use crate::model::time::rfc3339;
-use crate::model::time::{MINUTE_MS, UtcMs};
+use crate::model::time::{Minute, UtcMs, rfc3339};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::store::columnar::{Table, Values};
@@ -29,10 +28,10 @@ pub struct Failover {
     pub service: String,
     /// The silent relay.
     pub relay: String,
-    /// Its first minute without mail, since 1970.
-    pub silent_from: i64,
+    /// Its first minute without mail.
+    pub silent_from: Minute,
     /// The minute in which mail came back.
-    pub silent_to: Option<i64>,
+    pub silent_to: Option<Minute>,
     /// Whether the mail went another way; `None` if there was too little mail to say.
     pub moved: Option<bool>,
     /// Relays that took it, with messages in that time.
@@ -71,11 +70,11 @@ pub fn failovers(
     let end = minutes.1;
     let mut past = PastMail::open(store, history.names, minutes)?;
     let mut all = Vec::new();
-    for cause in causes(&groups, from.get()) {
+    for cause in causes(&groups, from) {
         let to = cause.silent_to.unwrap_or(end).max(cause.silent_from + 1);
         let window = Window {
-            since_ms: UtcMs::new(cause.silent_from * MINUTE_MS),
-            until_ms: UtcMs::new(to * MINUTE_MS),
+            since_ms: cause.silent_from.start(),
+            until_ms: to.start(),
         };
         let judged = judge_window(&mut past, &groups, &rhythms, window)?;
         // Two relays may be silent at once; each is judged in its own time.
@@ -99,7 +98,7 @@ fn without_volumes(mut groups: Groups) -> Groups {
 }
 
 /// Silences of relays that lasted after a minute.
-fn causes(groups: &Groups, from: i64) -> Vec<&Cause> {
+fn causes(groups: &Groups, from: Minute) -> Vec<&Cause> {
     let silent = groups
         .told()
         .filter(|alarm| matches!(alarm.state, State::Dropped | State::Refused));
@@ -148,8 +147,8 @@ impl Failover {
         let to = |(relay, messages): &(String, u64)| json!({ "relay": relay, "messages": messages });
         json!({
             "relay": self.relay,
-            "silent_from": rfc3339(UtcMs::new(self.silent_from * MINUTE_MS)),
-            "silent_to": self.silent_to.map(|at| rfc3339(UtcMs::new(at * MINUTE_MS))),
+            "silent_from": rfc3339(self.silent_from.start()),
+            "silent_to": self.silent_to.map(|at| rfc3339(at.start())),
             "share_before_percent": percent(self.impact.share),
             "moved": self.moved,
             "moved_to": self.moved_to.iter().map(to).collect::<Vec<_>>(),
@@ -166,8 +165,8 @@ impl Failover {
 /// One line a service and silence.
 pub fn table(all: &[Failover]) -> Table {
     let text = |say: &dyn Fn(&Failover) -> Option<String>| Values::Text(all.iter().map(say).collect());
-    let time = |pick: &dyn Fn(&Failover) -> Option<i64>| {
-        Values::Int(all.iter().map(|one| pick(one).map(|at| at * MINUTE_MS)).collect())
+    let time = |pick: &dyn Fn(&Failover) -> Option<Minute>| {
+        Values::Int(all.iter().map(|one| pick(one).map(|at| at.start().get())).collect())
     };
     let count = |pick: &dyn Fn(&Failover) -> u64| Values::Int(all.iter().map(|one| Some(pick(one) as i64)).collect());
     let number = |pick: &dyn Fn(&Failover) -> f64| Values::Float(all.iter().map(|one| Some(pick(one))).collect());

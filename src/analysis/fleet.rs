@@ -5,7 +5,7 @@ use super::log_minutes::Logs;
 use crate::detect::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, NONE, Names, Outcome, Renamed};
 use crate::model::direction::{DirectionView, MailOrigin};
 use crate::model::service_names::{INBOUND, UNATTRIBUTED};
-use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
+use crate::model::time::{DAY_MIN, DAY_MS, MINUTE_MS, Minute, UtcMs};
 use crate::normalise::provider::OTHER;
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// The most minutes that a fleet has: the newest 400 days. FlowKind is older teaches nothing about this week.
-const MINUTES_MAX: i64 = 400 * 1440;
+const MINUTES_MAX: i64 = 400 * DAY_MIN;
 
 /// Names and their numbers.
 #[derive(Debug, Clone, Default)]
@@ -105,11 +105,11 @@ impl Books {
 }
 
 /// What is counted under one key: minute, service, hostgroup, host, what.
-type MinuteSums = FxHashMap<(i64, Id, Id, Id, FlowKind), i64>;
+type MinuteSums = FxHashMap<(Minute, Id, Id, Id, FlowKind), i64>;
 
 /// By minute, service, host, provider: copies that are done, those of them that failed, their messages, and messages and copies
 /// that were put off for the first time.
-type OutcomeSums = FxHashMap<(i64, Id, Id, Id), [i64; 5]>;
+type OutcomeSums = FxHashMap<(Minute, Id, Id, Id), [i64; 5]>;
 
 /// Reads `[window.since_ms, window.until_ms)` in whole minutes.
 pub fn fleet(store: &dyn MailHistory, window: Window) -> Result<Fleet, QueryError> {
@@ -135,7 +135,7 @@ pub struct Known {
     /// Names, with their numbers.
     pub names: Names,
     /// By host, the first minute of its log.
-    pub begins: BTreeMap<Id, i64>,
+    pub begins: BTreeMap<Id, Minute>,
 }
 
 /// The minutes of a window, a part at a time.
@@ -145,9 +145,9 @@ pub struct Timeline<'s> {
     pub names: Names,
     books: Books,
     /// Its first minute, and the one after its last.
-    span: (i64, i64),
+    span: (Minute, Minute),
     /// The first minute that was not given yet.
-    next: i64,
+    next: Minute,
     logs: Logs,
     changes: Vec<AttributionChange>,
 }
@@ -184,7 +184,7 @@ impl<'s> Timeline<'s> {
         let last = times.into_iter().flatten().max();
         let to = last.map_or(from, |last| window.until_ms.min(last + MINUTE_MS).minute());
         let hosts = if to > from { store.hosts_in(window)? } else { Vec::new() };
-        let mut timeline = Timeline::over(store, (from.get(), to.max(from).get()), known, hosts)?;
+        let mut timeline = Timeline::over(store, (from, to.max(from)), known, hosts)?;
         if to > from {
             timeline.logs.warm_up(store)?;
         }
@@ -193,7 +193,7 @@ impl<'s> Timeline<'s> {
 
     fn over(
         store: &'s dyn MailHistory,
-        (from, to): (i64, i64),
+        (from, to): (Minute, Minute),
         known: Known,
         read: Vec<String>,
     ) -> Result<Timeline<'s>, QueryError> {
@@ -233,7 +233,7 @@ impl<'s> Timeline<'s> {
     }
 
     /// Its first minute, and the one after its last; the same twice if it has none.
-    pub fn span(&self) -> (i64, i64) {
+    pub fn span(&self) -> (Minute, Minute) {
         self.span
     }
 
@@ -247,7 +247,7 @@ impl<'s> Timeline<'s> {
             return Ok(None);
         }
         let day = DAY_MS / MINUTE_MS;
-        let to = ((from.div_euclid(day) + 1) * day).min(end);
+        let to = (from.floor_to(day) + day).min(end);
         let window = minutes_of(from, to);
         let store = self.store;
         let ((sums, outcomes), books) = crate::query::steadily(|| {
@@ -272,18 +272,18 @@ impl<'s> Timeline<'s> {
 }
 
 /// The window of the minutes `[from, to)`.
-pub(super) fn minutes_of(from: i64, to: i64) -> Window {
+pub(super) fn minutes_of(from: Minute, to: Minute) -> Window {
     Window {
-        since_ms: UtcMs::new(from * MINUTE_MS),
-        until_ms: UtcMs::new(to * MINUTE_MS),
+        since_ms: from.start(),
+        until_ms: to.start(),
     }
 }
 
 /// The whole minutes of a window of which anything is known: the first, and the one after the last.
-pub(super) fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64), QueryError> {
+pub(super) fn span(store: &dyn MailHistory, window: Window) -> Result<(Minute, Minute), QueryError> {
     let until_ms = window.until_ms.saturating_sub(1);
     let Some((first, last)) = store.span(until_ms)? else {
-        return Ok((0, 0));
+        return Ok((Minute::EPOCH, Minute::EPOCH));
     };
     // A line that is no event is as good as one, and so is a tail that finds nothing more: the minute is over, and
     // there was no mail.
@@ -295,8 +295,8 @@ pub(super) fn span(store: &dyn MailHistory, window: Window) -> Result<(i64, i64)
     let from = window.since_ms.max(first).minute();
     let to = window.until_ms.min(last + MINUTE_MS).minute();
     Ok(match to <= from {
-        true => (0, 0),
-        false => (from.max(to - MINUTES_MAX).get(), to.get()),
+        true => (Minute::EPOCH, Minute::EPOCH),
+        false => (from.max(to - MINUTES_MAX), to),
     })
 }
 
@@ -323,25 +323,25 @@ fn sums(store: &dyn MailHistory, window: Window, books: &mut Books) -> Result<(M
     Ok((sums, outcomes.collect()))
 }
 
-fn blank(from: i64, to: i64) -> Vec<FleetMinute> {
+fn blank(from: Minute, to: Minute) -> Vec<FleetMinute> {
     let minute = |at| FleetMinute {
         at,
         ..FleetMinute::default()
     };
-    (from..to).map(minute).collect()
+    from.up_to(to).map(minute).collect()
 }
 
 /// Flows in the order of their keys, so that the same store gives the same fleet.
 fn fill(minutes: &mut [FleetMinute], sums: MinuteSums) {
-    let first = minutes.first().map_or(0, |minute| minute.at);
+    let first = minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
     let mut sums: Vec<_> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
     sums.sort_unstable();
     for flows in sums.chunk_by(|(a, _), (b, _)| a.0 == b.0) {
-        let at = flows.first().map_or(0, |((at, ..), _)| *at);
+        let at = flows.first().map_or(first, |((at, ..), _)| *at);
         let Some(minute) = minutes.get_mut((at - first) as usize) else {
             continue;
         };
-        let flow = |((_, service, hostgroup, host, what), count): &((i64, Id, Id, Id, FlowKind), i64)| Flow {
+        let flow = |((_, service, hostgroup, host, what), count): &((Minute, Id, Id, Id, FlowKind), i64)| Flow {
             service: *service,
             hostgroup: *hostgroup,
             host: *host,
@@ -354,7 +354,7 @@ fn fill(minutes: &mut [FleetMinute], sums: MinuteSums) {
 
 /// What became of attempts, in the order of their keys.
 fn fill_outcomes(minutes: &mut [FleetMinute], outcomes: OutcomeSums) {
-    let first = minutes.first().map_or(0, |minute| minute.at);
+    let first = minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
     outcomes.sort_unstable();
     for ((at, service, host, provider), sums) in outcomes {
@@ -459,7 +459,7 @@ fn add_outcomes(sums: &mut OutcomeSums, (books, providers): (&mut Books, &mut Bo
             .get(row)
             .map_or(NONE, |code| by_provider[*code as usize]);
         let key = (
-            block.ts_ms[row].div_euclid(MINUTE_MS),
+            UtcMs::new(block.ts_ms[row]).minute(),
             by_service[block.service.codes[row] as usize],
             by_host[block.relay.codes[row] as usize],
             provider,
@@ -502,7 +502,7 @@ fn add(sums: &mut MinuteSums, books: &mut Books, shown: &ShownRows<'_>) {
         let (messages, attempts, recipients) = (block.messages[row], block.attempts[row], block.recipients[row]);
         let kind = block.kind.values[block.kind.codes[row] as usize].as_str();
         let host = by_host[block.relay.codes[row] as usize];
-        let at = ts_ms.div_euclid(MINUTE_MS);
+        let at = UtcMs::new(ts_ms).minute();
         if !is_judged(row) {
             if kind == "accepted" {
                 let key = (at, NONE, NONE, host, FlowKind::Foreign);
@@ -567,7 +567,7 @@ fn witnesses(
                 _ => continue,
             };
             let key = (
-                ts_ms.div_euclid(MINUTE_MS),
+                UtcMs::new(ts_ms).minute(),
                 if is_foreign { NONE } else { books.services.id(&service) },
                 NONE,
                 about,
@@ -584,7 +584,7 @@ pub(super) fn retried(
     store: &dyn MailHistory,
     window: Window,
     books: &mut Books,
-) -> Result<BTreeMap<(i64, Id), i64>, QueryError> {
+) -> Result<BTreeMap<(Minute, Id), i64>, QueryError> {
     let mut sums = MinuteSums::default();
     witnesses(store, window, books, &mut sums)?;
     let mut again = BTreeMap::new();
@@ -614,9 +614,9 @@ pub(super) fn label(host: &str) -> &str {
 
 /// Names that end or are others' from a minute on: the one after what was stored before attribution changed.
 fn renamed(changes: &[AttributionChange], names: &Names, minutes: &mut [FleetMinute]) {
-    let first = minutes.first().map_or(0, |minute| minute.at);
+    let first = minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
     for change in changes {
-        let at = usize::try_from(change.minute.get() + 1 - first).ok();
+        let at = usize::try_from(change.minute + 1 - first).ok();
         let Some(minute) = at.and_then(|at| minutes.get_mut(at)) else {
             continue;
         };

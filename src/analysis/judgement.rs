@@ -10,7 +10,7 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::routes::Routes;
-use crate::model::time::{MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::mark::HistoryMark;
@@ -29,11 +29,11 @@ pub struct DetectionState {
     /// From when on volume alarms are complete.
     pub complete: Completeness,
     /// The first minute that was not judged, since 1970; none where nothing is stored.
-    pub until: Option<i64>,
+    pub until: Option<Minute>,
 }
 
 impl DetectionState {
-    fn of(engine: &Engine, names: &Names, until: Option<i64>) -> DetectionState {
+    fn of(engine: &Engine, names: &Names, until: Option<Minute>) -> DetectionState {
         DetectionState {
             groups: engine.groups.clone(),
             names: names.clone(),
@@ -58,8 +58,8 @@ impl DetectionState {
         let alarm = find(&self.groups, id, &self.names)?;
         let until = alarm.ended.or(self.until).unwrap_or(alarm.onset + 1);
         Some(Window {
-            since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
-            until_ms: UtcMs::new(until.max(alarm.onset + 1) * MINUTE_MS),
+            since_ms: alarm.onset.start(),
+            until_ms: until.max(alarm.onset + 1).start(),
         })
     }
 }

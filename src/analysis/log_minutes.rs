@@ -2,7 +2,7 @@
 
 use crate::analysis::health;
 use crate::detect::fleet::{FleetMinute, Id, LogMinute, Names};
-use crate::model::time::{MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{Minute, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 use crate::store::catalogue::{Counts, SourceMinute};
@@ -34,12 +34,12 @@ impl Hour {
 /// The hosts' logs, in the order of their minutes.
 pub(super) struct Logs {
     /// The first minute.
-    first: i64,
+    first: Minute,
     hosts: HashMap<String, usize>,
     /// By host, whether its log could be read in each minute.
     readable: Vec<Vec<bool>>,
     /// By host, the first minute of its log.
-    begins: BTreeMap<Id, i64>,
+    begins: BTreeMap<Id, Minute>,
     hours: HashMap<(usize, String), Hour>,
 }
 
@@ -48,8 +48,8 @@ impl Logs {
     pub(super) fn of(
         store: &dyn MailHistory,
         names: &Names,
-        (from, to): (i64, i64),
-        begins: BTreeMap<Id, i64>,
+        (from, to): (Minute, Minute),
+        begins: BTreeMap<Id, Minute>,
     ) -> Result<Logs, QueryError> {
         let len = (to - from).max(0);
         let mut logs = Logs {
@@ -62,11 +62,11 @@ impl Logs {
         if len == 0 {
             return Ok(logs);
         }
-        for span in store.coverage(UtcMs::new(from * MINUTE_MS))? {
+        for span in store.coverage(from.start())? {
             let Some(host) = logs.hosts.get(&span.host).copied() else {
                 continue;
             };
-            let (begins, ends) = (span.from_ms.minute().get(), span.to_ms.minute().get());
+            let (begins, ends) = (span.from_ms.minute(), span.to_ms.minute());
             let begin = logs.begins.entry(host as Id).or_insert(begins);
             *begin = (*begin).min(begins);
             let begins = (begins - from).clamp(0, len);
@@ -77,13 +77,13 @@ impl Logs {
     }
 
     /// The first minutes of the hosts' logs, as far as they are known.
-    pub(super) fn begins(&self) -> &BTreeMap<Id, i64> {
+    pub(super) fn begins(&self) -> &BTreeMap<Id, Minute> {
         &self.begins
     }
 
     /// Takes the lines of the hour before the first minute: whether a log is another program's is said of an hour.
     pub(super) fn warm_up(&mut self, store: &dyn MailHistory) -> Result<(), QueryError> {
-        let until_ms = Minute::new(self.first).start();
+        let until_ms = self.first.start();
         let hour = Window {
             since_ms: until_ms.saturating_sub(health::RECENT_MS),
             until_ms,
@@ -104,7 +104,7 @@ impl Logs {
         window: Window,
         minutes: &mut [FleetMinute],
     ) -> Result<(), QueryError> {
-        let mut lines: FxHashMap<(i64, usize), (u64, u64)> = FxHashMap::default();
+        let mut lines: FxHashMap<(Minute, usize), (u64, u64)> = FxHashMap::default();
         for minute in in_order(store.source_minutes(window)?) {
             let Some(host) = self.hosts.get(&minute.host).copied() else {
                 continue;
@@ -116,7 +116,7 @@ impl Logs {
             } else {
                 minute.counts.unparsed
             };
-            let sum = lines.entry((minute.ts_ms.minute().get(), host)).or_default();
+            let sum = lines.entry((minute.ts_ms.minute(), host)).or_default();
             *sum = (sum.0 + minute.counts.lines, sum.1 + bad);
         }
         for minute in minutes {

@@ -24,7 +24,7 @@ pub struct PastMail<'s> {
     /// Names, those that reading brings included.
     pub names: Names,
     /// The first minute, and the one after the last.
-    pub span: (i64, i64),
+    pub span: (Minute, Minute),
     books: Books,
     changes: Vec<AttributionChange>,
     /// Services whose applications' logs have told of mail, failed or not.
@@ -46,15 +46,15 @@ pub struct PastWays {
 #[derive(Debug, Clone, Copy)]
 struct Wanted {
     /// Of the minutes `[from, to)`.
-    span: (i64, i64),
+    span: (Minute, Minute),
     /// Parts end here.
-    cuts: [i64; 2],
+    cuts: [Minute; 2],
     /// Nothing but the ways is.
     only_ways: bool,
     /// In these minutes what became of copies.
-    copies: (i64, i64),
+    copies: (Minute, Minute),
     /// From this minute on, how often failures came again.
-    retried_from: i64,
+    retried_from: Minute,
 }
 
 /// How much of a part is read.
@@ -67,7 +67,7 @@ struct Detail {
 }
 
 impl Wanted {
-    fn detail(&self, from: i64) -> Detail {
+    fn detail(&self, from: Minute) -> Detail {
         Detail {
             grain: match self.only_ways {
                 true => FlowGrain::Days,
@@ -84,7 +84,7 @@ impl Wanted {
 
 /// The mail of a part that is being read.
 struct OpenPart {
-    span: (i64, i64),
+    span: (Minute, Minute),
     counts: Vec<Vec<MinuteCounts>>,
     ways: WaySums,
     tells: BTreeSet<Id>,
@@ -97,7 +97,7 @@ impl<'s> PastMail<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn open(store: &'s dyn MailHistory, names: Names, span: (i64, i64)) -> Result<PastMail<'s>, QueryError> {
+    pub fn open(store: &'s dyn MailHistory, names: Names, span: (Minute, Minute)) -> Result<PastMail<'s>, QueryError> {
         let changes = if span.1 > span.0 {
             store.attribution_changes()?
         } else {
@@ -117,14 +117,14 @@ impl<'s> PastMail<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn ways(&mut self, before: i64) -> Result<PastWays, QueryError> {
+    pub fn ways(&mut self, before: Minute) -> Result<PastWays, QueryError> {
         let (mut routes, mut copies) = (Routes::default(), CopiesByService::new());
         let wanted = Wanted {
             span: self.span,
             cuts: [before; 2],
             only_ways: true,
-            copies: (i64::MIN, before),
-            retried_from: i64::MAX,
+            copies: (Minute::MIN, before),
+            retried_from: Minute::MAX,
         };
         self.read(wanted, &mut |_, part| {
             if part.span.0 < before {
@@ -148,8 +148,8 @@ impl<'s> PastMail<'s> {
     /// The store cannot be read.
     pub fn show(
         &mut self,
-        (from, to): (i64, i64),
-        until: i64,
+        (from, to): (Minute, Minute),
+        until: Minute,
         each: &mut dyn FnMut(&Names, &MailPart),
     ) -> Result<(), QueryError> {
         let wanted = Wanted {
@@ -166,9 +166,9 @@ impl<'s> PastMail<'s> {
         let (mut from, end) = wanted.span;
         while from < end {
             let day = DAY_MS / MINUTE_MS;
-            let begins = self.changes.iter().map(|change| change.minute.get() + 1);
+            let begins = self.changes.iter().map(|change| change.minute + 1);
             let cuts = begins.chain(wanted.cuts).filter(|cut| *cut > from);
-            let to = cuts.min().unwrap_or(end).min((from.div_euclid(day) + 1) * day).min(end);
+            let to = cuts.min().unwrap_or(end).min(from.floor_to(day) + day).min(end);
             let store = self.store;
             let (part, books) = steadily(|| {
                 let mut books = self.books.clone();
@@ -189,13 +189,9 @@ impl<'s> PastMail<'s> {
     }
 
     /// Names that change with a minute.
-    fn renamed(&self, at: i64) -> Renamed {
+    fn renamed(&self, at: Minute) -> Renamed {
         let mut all = Renamed::default();
-        for change in self
-            .changes
-            .iter()
-            .filter(|change| change.minute + 1 == Minute::new(at))
-        {
+        for change in self.changes.iter().filter(|change| change.minute + 1 == at) {
             renamed_at(change, &self.names, &mut all);
         }
         all
@@ -205,7 +201,7 @@ impl<'s> PastMail<'s> {
 impl OpenPart {
     fn read(
         store: &dyn MailHistory,
-        span: (i64, i64),
+        span: (Minute, Minute),
         books: &mut Books,
         detail: Detail,
     ) -> Result<OpenPart, QueryError> {
@@ -263,7 +259,10 @@ impl OpenPart {
                     true => FlowKind::Accepted,
                     false => FlowKind::Passed,
                 };
-                if let Some(counts) = self.counts(service, at).filter(|_| what == FlowKind::Accepted) {
+                if let Some(counts) = self
+                    .counts(service, Minute::new(at))
+                    .filter(|_| what == FlowKind::Accepted)
+                {
                     counts[0] += messages;
                 }
                 let hostgroup = by_group[block.hostgroup.codes[row] as usize];
@@ -272,7 +271,7 @@ impl OpenPart {
             } else if kind == failed {
                 self.tells.insert(service);
                 let again = i64::from(!self.detail.is_exact && messages == 0);
-                if let Some(counts) = self.counts(service, at) {
+                if let Some(counts) = self.counts(service, Minute::new(at)) {
                     counts[1] += messages;
                     counts[2] += again;
                 }
@@ -289,7 +288,9 @@ impl OpenPart {
             let counts = CopyCounts {
                 done: u64::try_from(done).unwrap_or(0),
                 failed: u64::try_from(failed).unwrap_or(0),
-                first: (failed > 0).then(|| block.ts_ms[row].div_euclid(MINUTE_MS)),
+                first: (failed > 0)
+                    .then(|| block.ts_ms[row].div_euclid(MINUTE_MS))
+                    .map(Minute::new),
             };
             let service = by_service[block.service.codes[row] as usize];
             self.copies.entry(service).or_default().add(counts);
@@ -297,7 +298,7 @@ impl OpenPart {
     }
 
     /// A service's counts of a minute.
-    fn counts(&mut self, service: Id, at: i64) -> Option<&mut MinuteCounts> {
+    fn counts(&mut self, service: Id, at: Minute) -> Option<&mut MinuteCounts> {
         if service == NONE {
             return None;
         }

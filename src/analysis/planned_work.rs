@@ -2,7 +2,7 @@
 
 use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
-use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
+use crate::model::time::{Minute, UtcMs, rfc3339};
 use crate::planned::{AlarmSubject, AlertSilence, Planned, SilencedSpan, WorkMark};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion};
@@ -29,14 +29,14 @@ pub fn held_json(span: &SilencedSpan<'_>) -> Value {
     json!({
         "by": span.by.name,
         "reason": span.by.reason,
-        "until": span.until.map(|minute| rfc3339(UtcMs::new(minute * MINUTE_MS))),
+        "until": span.until.map(|minute| rfc3339(minute.start())),
         "reported": !span.is_never_reported && span.until.is_some(),
     })
 }
 
 /// `until 2018-06-06T19:55:00Z: new kernel`.
 pub fn held_words(span: &SilencedSpan<'_>) -> String {
-    let until = span.until.map(|minute| rfc3339(UtcMs::new(minute * MINUTE_MS)));
+    let until = span.until.map(|minute| rfc3339(minute.start()));
     said(until.as_deref(), &span.by.reason)
 }
 
@@ -134,8 +134,8 @@ fn marked_series(service: Option<&str>, question: &RateQuestion, drawn: &[&str])
     }
 }
 
-/// What a timeline has of planned work in a window: minutes since 1970, and words.
-pub fn timeline(planned: &Planned, window: Window) -> Vec<(i64, String)> {
+/// What a timeline has of planned work in a window: minutes, and words.
+pub fn timeline(planned: &Planned, window: Window) -> Vec<(Minute, String)> {
     let mut events = Vec::new();
     let window = (window.since_ms, window.until_ms);
     for silence in &planned.silences {
@@ -145,13 +145,10 @@ pub fn timeline(planned: &Planned, window: Window) -> Vec<(i64, String)> {
                 reason => format!(": {reason}"),
             };
             if from_ms > window.0 || silence.from.is_some_and(|from| UtcMs::from(from) == from_ms) {
-                events.push((
-                    from_ms.minute().get(),
-                    format!("silence begins: {}{reason}", silence.about()),
-                ));
+                events.push((from_ms.minute(), format!("silence begins: {}{reason}", silence.about())));
             }
             if to_ms < window.1 || silence.until.is_some_and(|until| UtcMs::from(until) == to_ms) {
-                events.push((to_ms.minute().get(), format!("silence ends: {}", silence.about())));
+                events.push((to_ms.minute(), format!("silence ends: {}", silence.about())));
             }
         }
     }
@@ -159,7 +156,7 @@ pub fn timeline(planned: &Planned, window: Window) -> Vec<(i64, String)> {
     events.extend(planned.marks.iter().filter(inside).map(|mark| {
         let about = mark.service.as_ref().map(|service| format!(" ({service})"));
         let about = about.unwrap_or_default();
-        (mark.at_ms.minute().get(), format!("mark: {}{about}", mark.text))
+        (mark.at_ms.minute(), format!("mark: {}{about}", mark.text))
     }));
     events
 }

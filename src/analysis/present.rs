@@ -7,7 +7,7 @@ use super::fleet::Timeline;
 use super::kept::{Kept, KeptSubject, Standing};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::{FleetMinute, Names};
-use crate::model::time::{AHEAD_MS, DAY_MS, End, MINUTE_MS, UtcMs};
+use crate::model::time::{AHEAD_MS, DAY_MS, End, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::query::mark::HistoryMark;
@@ -22,7 +22,7 @@ pub fn so_far(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Window> {
 }
 
 /// The minutes of which anything is known, up to a moment: the first, and the one after the last.
-pub fn minutes_until(store: &dyn MailHistory, until_ms: UtcMs, now_ms: UtcMs) -> Result<(i64, i64)> {
+pub fn minutes_until(store: &dyn MailHistory, until_ms: UtcMs, now_ms: UtcMs) -> Result<(Minute, Minute)> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
     Ok(super::fleet::span(store, Window { until_ms, ..so_far })?)
@@ -68,7 +68,7 @@ pub struct Replay<'s> {
     /// The minutes that come.
     timeline: Timeline<'s>,
     /// The first minute that it knows.
-    first: i64,
+    first: Minute,
 }
 
 impl<'s> Replay<'s> {
@@ -109,11 +109,11 @@ impl<'s> Replay<'s> {
     ) -> Result<Option<Replay<'s>>> {
         let until_ms = until_ms.min(so_far(store, now_ms)?.until_ms);
         let known = from_ms.min(until_ms).minute();
-        let Some(snapshot) = kept.newest(store, options, (i64::MIN, known.get()))? else {
+        let Some(snapshot) = kept.newest(store, options, (Minute::MIN, known))? else {
             return Ok(None);
         };
         let window = Window {
-            since_ms: UtcMs::new(snapshot.at * MINUTE_MS),
+            since_ms: snapshot.at.start(),
             until_ms,
         };
         Ok(Some(Replay {
@@ -201,7 +201,7 @@ pub struct ReplayedHistory {
     /// Names of what it judged.
     pub names: Names,
     /// The first minute, and the one after the last.
-    pub span: (i64, i64),
+    pub span: (Minute, Minute),
 }
 
 /// Replays the detection over the history up to a moment, from the newest snapshot on.

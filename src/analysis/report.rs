@@ -15,7 +15,7 @@ use crate::detect::alarm::Alarm;
 use crate::detect::engine::Options;
 use crate::detect::fleet::Names;
 use crate::detect::impact::ServiceImpact;
-use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
+use crate::model::time::{DAY_MS, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::planned::{Planned, WorkMark};
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -303,7 +303,7 @@ fn alarms(
     let groups = history.engine.groups;
     let mut told: Vec<Alarm> = groups
         .told()
-        .filter(|alarm| alarm.overlaps(from.get(), to.get()))
+        .filter(|alarm| alarm.overlaps(from, to))
         .cloned()
         .collect();
     told.sort_by_key(|alarm| (alarm.onset, alarm.id));
@@ -320,14 +320,14 @@ fn alarms(
 }
 
 /// From the first missing mail to the end of an alarm.
-fn lasted(alarm: &Alarm, end: i64) -> Window {
+fn lasted(alarm: &Alarm, end: Minute) -> Window {
     let since = alarm
         .cause
         .as_ref()
         .map_or(alarm.onset, |cause| cause.silent_from.min(alarm.onset));
     Window {
-        since_ms: UtcMs::new(since * MINUTE_MS),
-        until_ms: UtcMs::new(alarm.ended.unwrap_or(end).max(since + 1) * MINUTE_MS),
+        since_ms: since.start(),
+        until_ms: alarm.ended.unwrap_or(end).max(since + 1).start(),
     }
 }
 
@@ -419,18 +419,17 @@ fn blind_times(covered: &[Covered], window: Window) -> Vec<BlindTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::UtcMs;
 
     #[test]
     fn holes_of_each_host_within_the_time_are_blind() {
         let minute = |from: i64, to: i64, host: &str| Covered {
             host: host.to_owned(),
-            from_ms: UtcMs::new(from * MINUTE_MS),
-            to_ms: UtcMs::new(to * MINUTE_MS),
+            from_ms: Minute::new(from).start(),
+            to_ms: Minute::new(to).start(),
         };
         let window = Window {
-            since_ms: UtcMs::new(100 * MINUTE_MS),
-            until_ms: UtcMs::new(200 * MINUTE_MS),
+            since_ms: Minute::new(100).start(),
+            until_ms: Minute::new(200).start(),
         };
         let covered = [
             minute(150, 170, "mx1"),

@@ -2,7 +2,7 @@
 
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::Names;
-use crate::model::time::{HOUR_MS, Minute, UtcMs};
+use crate::model::time::{HOUR_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window};
 
@@ -27,8 +27,8 @@ pub fn with_evidence(store: &dyn MailHistory, alarm: &Alarm, names: &Names) -> R
         return Ok(alarm);
     }
     // The minute of the onset may have its last lines.
-    let since_ms = Minute::new(alarm.onset + 1).start();
-    let ends_ms = alarm.ended.map_or(UtcMs::MAX, |ended| Minute::new(ended).start());
+    let since_ms = (alarm.onset + 1).start();
+    let ends_ms = alarm.ended.map_or(UtcMs::MAX, |ended| ended.start());
     let window = Window {
         since_ms,
         until_ms: (since_ms + HOUR_MS).min(ends_ms),

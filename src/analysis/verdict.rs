@@ -42,7 +42,7 @@ impl MailStanding {
 #[derive(Debug)]
 pub struct VerdictFacts<'a> {
     /// The minute up to which was judged, since 1970; none where nothing was.
-    pub until: Option<i64>,
+    pub until: Option<Minute>,
     /// Alarms that fire.
     pub firing: &'a [&'a Alarm],
     /// Their names.
@@ -93,8 +93,8 @@ pub struct MailVerdict {
     pub affected: Vec<String>,
     /// The relay that is the cause.
     pub relay: Option<String>,
-    /// Since when, minutes since 1970.
-    pub since: Option<i64>,
+    /// Since when.
+    pub since: Option<Minute>,
     /// How much is missing.
     pub missing: MissingMail,
 }
@@ -222,7 +222,7 @@ fn trouble(facts: &VerdictFacts<'_>, alarms: &[&Alarm], first: &Alarm, mut more:
 }
 
 /// For whom, and since when.
-fn headline(facts: &VerdictFacts<'_>, first: &Alarm, affected: &[String], since: i64) -> String {
+fn headline(facts: &VerdictFacts<'_>, first: &Alarm, affected: &[String], since: Minute) -> String {
     let from = clock(since, facts);
     let (kind, name) = first.scope.named(facts.names);
     let of = match affected {
@@ -405,7 +405,7 @@ fn lower(text: &str) -> String {
 }
 
 /// `18:55`, with the day where it is not that of the verdict.
-fn clock(minute: i64, facts: &VerdictFacts<'_>) -> String {
+fn clock(minute: Minute, facts: &VerdictFacts<'_>) -> String {
     let (day, time) = civil(minute, facts.zone);
     let (today, _) = civil(facts.until.unwrap_or(minute), facts.zone);
     match today == day {
@@ -415,8 +415,8 @@ fn clock(minute: i64, facts: &VerdictFacts<'_>) -> String {
 }
 
 /// `2018-06-06` and `18:55`.
-fn civil(minute: i64, zone: &TimeZone) -> (String, String) {
-    let start = Minute::new(minute).start();
+fn civil(minute: Minute, zone: &TimeZone) -> (String, String) {
+    let start = minute.start();
     match start.timestamp() {
         Ok(time) => {
             let time = time.to_zoned(zone.clone());
@@ -447,11 +447,11 @@ mod tests {
     fn alarm(scope: Scope, state: State) -> Alarm {
         Alarm {
             id: 0,
-            named: (scope, STOPPED),
+            named: (scope, Minute::new(STOPPED)),
             scope,
             state,
-            onset: STOPPED,
-            detected: STOPPED + 2,
+            onset: Minute::new(STOPPED),
+            detected: Minute::new(STOPPED + 2),
             ended: None,
             end: None,
             expected: 9.0,
@@ -460,7 +460,7 @@ mod tests {
             provisional: false,
             cause: None,
             members: Vec::new(),
-            layers: vec![(Layer::Silence, STOPPED + 2)],
+            layers: vec![(Layer::Silence, Minute::new(STOPPED + 2))],
             evidence: Vec::new(),
             everyone: false,
             part_of: None,
@@ -472,7 +472,7 @@ mod tests {
     fn said(firing: &[&Alarm], doubts: &[String], silent_ms: Option<i64>) -> MailVerdict {
         let names = names();
         verdict(&VerdictFacts {
-            until: Some(STOPPED + 10),
+            until: Some(Minute::new(STOPPED + 10)),
             firing,
             names: &names,
             services: 3,
@@ -494,7 +494,7 @@ mod tests {
         relay.members = vec![member(0), member(1)];
         relay.cause = Some(Cause {
             relay: 0,
-            silent_from: STOPPED,
+            silent_from: Minute::new(STOPPED),
             silent_to: None,
             evidence: Vec::new(),
         });

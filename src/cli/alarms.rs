@@ -40,7 +40,7 @@ pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     let ReplayedHistory { engine, names, .. } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
     // One that began before and went on is one of these days too.
     let from = window.since_ms.minute();
-    let fired = |alarm: &&Alarm| alarm.detected >= from.get() || alarm.ended.is_none_or(|ended| ended > from.get());
+    let fired = |alarm: &&Alarm| alarm.detected >= from || alarm.ended.is_none_or(|ended| ended > from);
     let alarms = ordered(engine.groups.shown().filter(fired).collect());
     detect::print(&alarms, &names, &planned(&config)?, args.format)?;
     let lasting = alarms

@@ -6,6 +6,7 @@ use crate::alert::{AlertChannel, Notice};
 use crate::cli::next::next_command;
 use crate::clock::now_ms;
 use crate::config::this_host;
+use crate::model::time::UtcS;
 use crate::setup::Setup;
 use crate::setup::alerts::channels;
 use crate::store::columnar::{Table, Values};
@@ -45,7 +46,7 @@ pub fn run(setup: &Setup, args: &AlertArgs) -> Result<ExitCode> {
     if channels.is_empty() {
         bail!("no [[alert]] is configured: there is no channel to test");
     }
-    let now = now_ms().second().get();
+    let now = now_ms().second();
     let notice = Notice::test(&this_host(), now, args.end);
     let results: Vec<Option<String>> = std::thread::scope(|scope| {
         let send = |channel: &'_ dyn AlertChannel| failure(channel, &notice, now);
@@ -75,7 +76,7 @@ pub fn run(setup: &Setup, args: &AlertArgs) -> Result<ExitCode> {
 }
 
 /// Why a channel did not take it.
-fn failure(channel: &dyn AlertChannel, notice: &Notice, now: i64) -> Option<String> {
+fn failure(channel: &dyn AlertChannel, notice: &Notice, now: UtcS) -> Option<String> {
     let results = channel.deliver(std::slice::from_ref(notice), now);
     match results.into_iter().next().flatten() {
         Some(Ok(())) => None,

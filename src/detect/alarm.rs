@@ -1,6 +1,7 @@
 //! What the detection says.
 
 use super::fleet::{Id, Names};
+use mailpulse_time::Minute;
 use serde::{Deserialize, Serialize};
 
 /// Why there is an alarm: zero has several causes, and each needs another person.
@@ -172,7 +173,7 @@ impl Layer {
     }
 }
 
-/// What a layer found, times in minutes since 1970.
+/// What a layer found, times in minutes since 1970 as the layers count them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LayerFinding {
     /// When it began, estimated.
@@ -185,6 +186,13 @@ pub struct LayerFinding {
     pub score: f64,
     /// Too little history to be sure.
     pub provisional: bool,
+}
+
+impl LayerFinding {
+    /// The minute in which it began.
+    pub(super) fn began(self) -> Minute {
+        Minute::new(self.onset)
+    }
 }
 
 /// What a step of a layer brings.
@@ -202,9 +210,9 @@ pub struct Cause {
     /// The relay.
     pub relay: Id,
     /// Its first minute without mail.
-    pub silent_from: i64,
+    pub silent_from: Minute,
     /// The minute in which mail came back.
-    pub silent_to: Option<i64>,
+    pub silent_to: Option<Minute>,
     /// What speaks for it.
     pub evidence: Vec<String>,
 }
@@ -221,9 +229,9 @@ pub struct Member {
 }
 
 /// What an alarm was about when it was first told, and its onset as it was known then: its name for life.
-pub type Named = (Scope, i64);
+pub type Named = (Scope, Minute);
 
-/// One alarm, times in minutes since 1970.
+/// One alarm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// Its number within the replay.
@@ -235,11 +243,11 @@ pub struct Alarm {
     /// Why.
     pub state: State,
     /// When it began, estimated.
-    pub onset: i64,
+    pub onset: Minute,
     /// When the first layer knew.
-    pub detected: i64,
+    pub detected: Minute,
     /// When it was over.
-    pub ended: Option<i64>,
+    pub ended: Option<Minute>,
     /// Why, where it is not that its mail is back.
     pub end: Option<String>,
     /// Expected from the onset to the detection.
@@ -255,7 +263,7 @@ pub struct Alarm {
     /// Services.
     pub members: Vec<Member>,
     /// Layers that found it, each with its minute.
-    pub layers: Vec<(Layer, i64)>,
+    pub layers: Vec<(Layer, Minute)>,
     /// Sentences for people.
     pub evidence: Vec<String>,
     /// All that send through it send less at once.
@@ -270,7 +278,7 @@ pub struct Alarm {
 
 impl Alarm {
     /// Whether it lasts in any of the minutes `[from, to)`.
-    pub fn overlaps(&self, from: i64, to: i64) -> bool {
+    pub fn overlaps(&self, from: Minute, to: Minute) -> bool {
         self.onset < to && self.ended.is_none_or(|ended| ended > from)
     }
 }

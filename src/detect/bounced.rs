@@ -2,6 +2,7 @@
 //! left and came back another.
 
 use super::fleet::Id;
+use mailpulse_time::Minute;
 use std::collections::BTreeMap;
 
 /// Fewer failed copies are no finding.
@@ -25,7 +26,7 @@ pub struct Bounced {
     /// The share that failed before.
     pub usual: f64,
     /// When the first one failed.
-    pub first: Option<i64>,
+    pub first: Option<Minute>,
 }
 
 impl Bounced {
@@ -45,7 +46,7 @@ pub struct CopyCounts {
     /// Of those, copies that bounced, expired, or were discarded.
     pub failed: u64,
     /// The first minute in which one failed.
-    pub first: Option<i64>,
+    pub first: Option<Minute>,
 }
 
 impl CopyCounts {

@@ -9,6 +9,7 @@ use super::holidays::{DayKind, Holidays};
 use jiff::civil::{Date, Time, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
+use mailpulse_time::{Minute, UtcS};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -36,15 +37,15 @@ pub struct DeclaredTime {
     pub holidays: Option<Arc<Holidays>>,
 }
 
-/// One mail that is due: minutes since 1970.
+/// One mail that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DueMail {
     /// From when on it may come.
-    pub from: i64,
+    pub from: Minute,
     /// When it is promised; of two moments, the later one.
-    pub due: i64,
+    pub due: Minute,
     /// The last minute in which it is on time.
-    pub until: i64,
+    pub until: Minute,
 }
 
 impl DeclaredTime {
@@ -61,7 +62,7 @@ impl DeclaredTime {
             }
         }
         let moment = self.zone.to_ambiguous_timestamp(day.to_datetime(self.time));
-        let minute = |moment: Timestamp| moment.as_second().div_euclid(60);
+        let minute = |moment: Timestamp| UtcS::from(moment).minute();
         let (first, last) = (minute(moment.earlier().ok()?), minute(moment.later().ok()?));
         Some(DueMail {
             from: first - self.grace_min,
@@ -72,8 +73,8 @@ impl DeclaredTime {
 
     /// The first mail that is wholly due from a minute on.
     #[must_use]
-    pub fn next(&self, at: i64) -> Option<DueMail> {
-        let moment = Timestamp::from_second(at.saturating_mul(60)).ok()?;
+    pub fn next(&self, at: Minute) -> Option<DueMail> {
+        let moment = at.start().timestamp().ok()?;
         // Its time may have begun on the day before.
         let mut day = moment.to_zoned(self.zone.clone()).date().yesterday().ok()?;
         for _ in 0..AHEAD_D {
@@ -86,8 +87,8 @@ impl DeclaredTime {
     }
 
     /// A minute as its wall shows it: `06:30 Europe/Berlin`.
-    fn clock(&self, at: i64) -> String {
-        let moment = Timestamp::from_second(at.saturating_mul(60)).unwrap_or_default();
+    fn clock(&self, at: Minute) -> String {
+        let moment = at.start().timestamp().unwrap_or_default();
         let zoned = moment.to_zoned(self.zone.clone());
         format!(
             "{} {}",
@@ -123,7 +124,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn see(&mut self, at: i64, count: Option<u32>) {
+    fn see(&mut self, at: Minute, count: Option<u32>) {
         if at >= self.mail.from {
             self.came |= count.is_some_and(|count| count > 0);
             self.blind |= count.is_none();
@@ -131,7 +132,7 @@ impl Watched {
     }
 
     /// What became of it, once its time is over.
-    fn outcome(&self, at: i64) -> Option<DueOutcome> {
+    fn outcome(&self, at: Minute) -> Option<DueOutcome> {
         (at >= self.mail.until).then_some(match (self.came, self.blind) {
             (true, _) => DueOutcome::OnTime,
             (false, true) => DueOutcome::Unknown,
@@ -144,7 +145,7 @@ impl Watched {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct OverdueMail {
     /// When the last one that is missing was due.
-    due: i64,
+    due: Minute,
     /// How many are missing.
     mails: u32,
 }
@@ -178,7 +179,12 @@ impl DeclaredState {
     }
 
     /// Takes a minute: `count` says how many mails a service sent in it, nothing where that is not known.
-    pub fn step(&mut self, at: i64, times: &[DeclaredTime], count: impl Fn(&str) -> Option<u32>) -> Vec<DeclaredTurn> {
+    pub fn step(
+        &mut self,
+        at: Minute,
+        times: &[DeclaredTime],
+        count: impl Fn(&str) -> Option<u32>,
+    ) -> Vec<DeclaredTurn> {
         self.0.resize(times.len(), TimeState::default());
         let mut turns = Vec::new();
         for (number, (time, state)) in times.iter().zip(&mut self.0).enumerate() {
@@ -193,7 +199,7 @@ impl DeclaredState {
     }
 
     /// Whether a time that is learned would be one that is declared: a mail of this service is due in a minute, or nearly.
-    pub fn covers(&self, at: i64, times: &[DeclaredTime], service: &str) -> bool {
+    pub fn covers(&self, at: Minute, times: &[DeclaredTime], service: &str) -> bool {
         let is_near = |mail: &DueMail| (mail.from - SAME..=mail.until + SAME).contains(&at);
         let mut of_it = times.iter().zip(&self.0).filter(|(time, _)| time.service == service);
         of_it.any(|(_, state)| state.next.is_some_and(|next| is_near(&next.mail)))
@@ -201,7 +207,7 @@ impl DeclaredState {
 }
 
 impl TimeState {
-    fn step(&mut self, at: i64, time: &DeclaredTime, count: Option<u32>) -> Option<(Turn, String)> {
+    fn step(&mut self, at: Minute, time: &DeclaredTime, count: Option<u32>) -> Option<(Turn, String)> {
         if self.next.is_none_or(|next| next.mail.until < at) {
             let watched = |mail| Watched {
                 mail,
@@ -226,7 +232,7 @@ impl TimeState {
             return None;
         }
         let found = LayerFinding {
-            onset: mail.due,
+            onset: mail.due.get(),
             expected: 1.0,
             observed: 0.0,
             score: SCORE,
@@ -242,7 +248,7 @@ impl TimeState {
     }
 
     /// A mail comes: what was overdue is so no more.
-    fn comes(&mut self, at: i64, time: &DeclaredTime) -> Option<(Turn, String)> {
+    fn comes(&mut self, at: Minute, time: &DeclaredTime) -> Option<(Turn, String)> {
         let overdue = self.overdue.take()?;
         let is_next = self.next.is_some_and(|next| at >= next.mail.from);
         let words = match (is_next, overdue.mails) {
@@ -255,7 +261,7 @@ impl TimeState {
             ),
             (true, mails) => format!("{mails} did not come at all; the next came at {}", time.clock(at)),
         };
-        Some((Turn::Closed(at), words))
+        Some((Turn::Closed(at.get()), words))
     }
 }
 
@@ -270,8 +276,8 @@ fn length(minutes: i64) -> String {
 /// What a declared time would have said of minutes that are past: each mail that was due with what became of it.
 pub fn look_back(
     time: &DeclaredTime,
-    (from, to): (i64, i64),
-    count: impl Fn(i64) -> Option<u32>,
+    (from, to): (Minute, Minute),
+    count: impl Fn(Minute) -> Option<u32>,
 ) -> Vec<(DueMail, DueOutcome)> {
     let mut found = Vec::new();
     let mut at = from;
@@ -281,7 +287,9 @@ pub fn look_back(
             came: false,
             blind: false,
         };
-        (mail.from..=mail.until).for_each(|minute| watched.see(minute, count(minute)));
+        mail.from
+            .up_to(mail.until + 1)
+            .for_each(|minute| watched.see(minute, count(minute)));
         found.extend(watched.outcome(mail.until).map(|outcome| (mail, outcome)));
         at = mail.until + 1;
     }

@@ -8,14 +8,15 @@ use super::holidays::Holidays;
 use super::sample::{DAY, MONDAY, NIGHT, ONE, Rng, TWO, Trouble, fleet};
 use jiff::civil::{Time, time};
 use jiff::tz::TimeZone;
+use mailpulse_time::{Minute, UtcS};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const WORKDAYS: u8 = 0x1f;
 const ALL: u8 = 0x7f;
 
-fn minute(text: &str) -> i64 {
-    text.parse::<jiff::Timestamp>().unwrap().as_second() / 60
+fn minute(text: &str) -> Minute {
+    UtcS::from(text.parse::<jiff::Timestamp>().unwrap()).minute()
 }
 
 fn berlin() -> TimeZone {
@@ -34,19 +35,23 @@ fn daily(time: Time, zone: TimeZone) -> DeclaredTime {
 }
 
 /// What is said of a time over the minutes `[from, to)`, with the minutes in which it is.
-fn said(time: &DeclaredTime, (from, to): (i64, i64), count: impl Fn(i64) -> Option<u32>) -> Vec<(i64, DeclaredTurn)> {
+fn said(
+    time: &DeclaredTime,
+    (from, to): (Minute, Minute),
+    count: impl Fn(Minute) -> Option<u32>,
+) -> Vec<(Minute, DeclaredTurn)> {
     let (mut state, times) = (DeclaredState::default(), [time.clone()]);
-    let step = |at: i64| {
+    let step = |at: Minute| {
         state
             .step(at, &times, |_| count(at))
             .into_iter()
             .map(move |turn| (at, turn))
     };
-    (from..to).flat_map(step).collect()
+    from.up_to(to).flat_map(step).collect()
 }
 
-fn mail_at(minutes: &[&str]) -> impl Fn(i64) -> Option<u32> {
-    let minutes: BTreeSet<i64> = minutes.iter().map(|text| minute(text)).collect();
+fn mail_at(minutes: &[&str]) -> impl Fn(Minute) -> Option<u32> {
+    let minutes: BTreeSet<Minute> = minutes.iter().map(|text| minute(text)).collect();
     move |at| Some(u32::from(minutes.contains(&at)))
 }
 
@@ -68,13 +73,13 @@ fn a_mail_is_overdue_in_the_minute_after_its_deadline_and_until_it_comes() {
     };
     assert_eq!(
         (finding.onset, finding.provisional),
-        (minute("2018-06-07T04:10Z"), false)
+        (minute("2018-06-07T04:10Z").get(), false)
     );
     assert_eq!(
         opened.words,
         "backup was to send mail at 06:10 ± 20 min (declared), and none came by 06:30 Europe/Berlin"
     );
-    assert_eq!(found[1].1.turn, Turn::Closed(minute("2018-06-07T05:17Z")));
+    assert_eq!(found[1].1.turn, Turn::Closed(minute("2018-06-07T05:17Z").get()));
     assert_eq!(found[1].1.words, "it came 67 min late, at 07:17 Europe/Berlin");
 }
 
@@ -137,8 +142,8 @@ fn a_year_of_clocks_that_change_has_no_false_alarm() {
         let found = said(&time, span, |at| Some(u32::from(days.contains(&at))));
         assert_eq!(found, [], "{hour}:30");
         // By the clock on the wall, however a program reads a time that is not there, or twice.
-        let cron = |at: i64| {
-            let zoned = jiff::Timestamp::from_second(at * 60).unwrap().to_zoned(berlin());
+        let cron = |at: Minute| {
+            let zoned = at.start().timestamp().unwrap().to_zoned(berlin());
             let is_it = (zoned.hour(), zoned.minute()) == (hour, 30);
             let is_after_gap = hour == 2 && at == minute("2018-03-25T01:00Z");
             Some(u32::from(is_it || is_after_gap))
@@ -157,7 +162,7 @@ fn weekdays_and_holidays_are_those_of_its_own_wall() {
     };
     // From Friday to Thursday; 00:30 in Berlin is 22:30 UTC of the day before.
     let span = (minute("2018-06-01T12:00Z"), minute("2018-06-07T12:00Z"));
-    let due: Vec<i64> = look_back(&time, span, |_| Some(0))
+    let due: Vec<Minute> = look_back(&time, span, |_| Some(0))
         .iter()
         .map(|(mail, _)| mail.due)
         .collect();
@@ -171,7 +176,7 @@ fn weekdays_and_holidays_are_those_of_its_own_wall() {
 fn a_look_back_counts_what_came_what_did_not_and_what_nobody_saw() {
     let time = daily(time(6, 10, 0, 0), TimeZone::UTC);
     let span = (minute("2018-06-05T12:00Z"), minute("2018-06-08T12:00Z"));
-    let count = |at: i64| match at {
+    let count = |at: Minute| match at {
         at if at == minute("2018-06-06T06:00Z") => Some(2),
         at if at == minute("2018-06-08T06:20Z") => None,
         _ => Some(0),
@@ -189,7 +194,7 @@ fn with_backup(days: i64, missing: std::ops::Range<i64>) -> (Fleet, Id) {
     let backup = fleet.names.services.len() as Id;
     fleet.names.services.push("backup".to_owned());
     for minute in &mut fleet.minutes {
-        if minute.at.rem_euclid(DAY) == 125 && !missing.contains(&minute.at) {
+        if minute.at.get().rem_euclid(DAY) == 125 && !missing.contains(&minute.at.get()) {
             minute.flows.push(Flow {
                 service: backup,
                 hostgroup: 7,
@@ -223,9 +228,13 @@ fn a_declared_mail_is_an_alarm_in_its_first_week_and_replaces_what_is_learned_of
         assert_eq!(alarms.len(), 1, "{alarms:#?}");
         let alarm = &alarms[0];
         assert_eq!(alarm.state, State::Overdue);
-        assert_eq!(alarm.onset, missing.start + 130);
-        assert_eq!(alarm.detected, missing.start + 151, "a minute after the deadline");
-        assert_eq!(alarm.ended, Some(missing.end + 125));
+        assert_eq!(alarm.onset, Minute::new(missing.start + 130));
+        assert_eq!(
+            alarm.detected,
+            Minute::new(missing.start + 151),
+            "a minute after the deadline"
+        );
+        assert_eq!(alarm.ended, Some(Minute::new(missing.end + 125)));
         assert!(
             alarm.evidence[0].contains("(declared), and none came by 02:30 UTC"),
             "{alarm:#?}"
@@ -260,7 +269,11 @@ fn a_time_that_is_learned_and_not_declared_stays_learned() {
 fn a_log_that_does_not_arrive_makes_nothing_overdue() {
     let missing = MONDAY + 3 * DAY..MONDAY + 4 * DAY;
     let (mut fleet, backup) = with_backup(5, missing.clone());
-    for minute in fleet.minutes.iter_mut().filter(|minute| missing.contains(&minute.at)) {
+    for minute in fleet
+        .minutes
+        .iter_mut()
+        .filter(|minute| missing.contains(&minute.at.get()))
+    {
         minute.flows.clear();
         minute.logs = [ONE, TWO]
             .map(|host| LogMinute {
@@ -292,5 +305,5 @@ fn a_service_that_never_sent_a_mail_is_overdue_too() {
         .filter(|alarm| alarm.state == State::Overdue)
         .collect();
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
-    assert_eq!(alarms[0].detected, MONDAY + 151);
+    assert_eq!(alarms[0].detected, Minute::new(MONDAY + 151));
 }

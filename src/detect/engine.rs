@@ -22,6 +22,7 @@ use super::routes::Routes;
 use super::sums::Sums;
 use super::tuning::Tuning;
 use super::volume::{Complete, Volumes};
+use mailpulse_time::Minute;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,17 +133,17 @@ impl Engine {
         self.failures
             .resize_with(names.services.len().max(self.failures.len()), Burst::default);
         let mut changes = self.rename(at, &minute.renamed, names);
-        self.days.step(at, names, &self.routes);
+        self.days.step(at.get(), names, &self.routes);
         let sums = Sums::of(minute, names, self.hosts.len());
         let mut turns = Vec::new();
-        self.hosts_step(at, &sums, names, &mut turns);
-        self.witnesses_step(at, &sums, names, &mut turns);
-        turns.extend(self.outcomes.step(at, &minute.outcomes, names));
-        self.pairs_step(at, &sums, names, &mut turns);
+        self.hosts_step(at.get(), &sums, names, &mut turns);
+        self.witnesses_step(at.get(), &sums, names, &mut turns);
+        turns.extend(self.outcomes.step(at.get(), &minute.outcomes, names));
+        self.pairs_step(at.get(), &sums, names, &mut turns);
         self.explain_queues(&mut turns);
         let ends = self.declared_step(at, &sums, names, &mut turns);
         if self.options.volume {
-            self.volumes_step(at, &sums, names, &mut turns);
+            self.volumes_step(at.get(), &sums, names, &mut turns);
         }
         self.routes.add(at, &minute.flows);
         changes.extend(self.apply(at, turns, names));
@@ -150,14 +151,14 @@ impl Engine {
             self.groups.say_end(at, Scope::Service(service), words);
         }
         for worse in self.volumes.take_worse() {
-            let worse = self.worse(at, worse);
+            let worse = self.worse(at.get(), worse);
             changes.extend(self.groups.worsen(at, worse, &self.routes, names));
         }
         changes
     }
 
     /// Names that end have lost no mail, and those that other mail bears are new: what was learnt of both is forgotten.
-    fn rename(&mut self, at: i64, renamed: &Renamed, names: &Names) -> Vec<Change> {
+    fn rename(&mut self, at: Minute, renamed: &Renamed, names: &Names) -> Vec<Change> {
         let mut changes = Vec::new();
         let services = |ids: &[Id]| ids.iter().map(|id| Scope::Service(*id)).collect::<Vec<_>>();
         let groups = |ids: &[Id]| ids.iter().map(|id| Scope::Hostgroup(*id)).collect::<Vec<_>>();
@@ -202,12 +203,12 @@ impl Engine {
         self.outcomes.forget(id);
     }
 
-    fn apply(&mut self, at: i64, turns: Vec<(GroupFinding, Turn)>, names: &Names) -> Vec<Change> {
+    fn apply(&mut self, at: Minute, turns: Vec<(GroupFinding, Turn)>, names: &Names) -> Vec<Change> {
         let mut changes = Vec::new();
         // What ends first makes room, services before what carries their mail; what begins comes surest first, so that the
         // sure ones take the others in.
         let closed = turns.iter().filter_map(|(finding, turn)| match turn {
-            Turn::Closed(ended) => Some((finding.scope, finding.layer, finding.relay, *ended)),
+            Turn::Closed(ended) => Some((finding.scope, finding.layer, finding.relay, Minute::new(*ended))),
             Turn::Opened(_) => None,
         });
         let mut closed: Vec<_> = closed.collect();
@@ -406,7 +407,9 @@ impl Engine {
             self.gap_step(at, scope, seen.then_some(count), names, turns);
             let found = self.volumes.step(at, scope, seen.then_some(count));
             if let Scope::Service(service) = scope
-                && self.declared.covers(at, &self.options.declared, names.service(service))
+                && self
+                    .declared
+                    .covers(Minute::new(at), &self.options.declared, names.service(service))
             {
                 self.volumes.excuse(at, scope);
             }
@@ -435,7 +438,7 @@ impl Engine {
     /// Mail that is promised for set times; what there is to say of services whose mail has come.
     fn declared_step(
         &mut self,
-        at: i64,
+        at: Minute,
         sums: &Sums,
         names: &Names,
         turns: &mut Vec<(GroupFinding, Turn)>,
@@ -550,8 +553,8 @@ impl Engine {
     }
 
     /// What is expected of something in a minute that was not taken yet, for a look at windows of so many minutes.
-    pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
-        self.volumes.forecast(at, scope, window_min)
+    pub fn forecast(&mut self, at: Minute, scope: Scope, window_min: i64) -> Option<Forecast> {
+        self.volumes.forecast(at.get(), scope, window_min)
     }
 
     /// The part of something's mail that a host's log tells of.

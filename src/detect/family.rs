@@ -10,6 +10,7 @@ use super::group::GroupFinding;
 use super::membership::EXPLAINS;
 use super::relatives::Relatives;
 use super::worse::Worse;
+use mailpulse_time::Minute;
 
 /// Least minutes that relatives are looked at: what began a minute ago shows in none of them.
 const LEAST: i64 = 60;
@@ -113,7 +114,7 @@ impl Engine {
             return (finding, turn);
         };
         // A service's own alarm, or a surer cause.
-        let family = match found.provisional || finding.explained.is_some() || self.groups.is_explained(found.onset) {
+        let family = match found.provisional || finding.explained.is_some() || self.groups.is_explained(found.began()) {
             true => None,
             false => self.family(at, finding.scope, found),
         };
@@ -121,7 +122,7 @@ impl Engine {
             return (finding, turn);
         };
         let mut evidence = finding.evidence;
-        if !self.groups.is_everyone(family.parent, at) {
+        if !self.groups.is_everyone(family.parent, Minute::new(at)) {
             evidence.insert(0, asks(family.parent, fall, at, names));
         }
         let found = LayerFinding {
@@ -212,7 +213,7 @@ impl Engine {
             .collect();
         let fall = Fall::of(spans.iter().map(|(_, span)| *span));
         // Once it is told, whoever falls with it is part of it.
-        let is_known = self.groups.is_everyone(parent, at);
+        let is_known = self.groups.is_everyone(parent, Minute::new(at));
         if is_known && fall.share() < FALLS {
             return Some(fall);
         }

@@ -3,21 +3,22 @@
 use super::alarm::{Alarm, Scope};
 use super::engine::{Engine, Options};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Sender, Trouble, fleet, sender};
+use mailpulse_time::Minute;
 
 /// A Wednesday of the fifth week.
 const AWAY: i64 = MONDAY + 30 * DAY;
 
 fn told(seed: u64, senders: &[Sender], trouble: &Trouble<'_>) -> Vec<Alarm> {
     let engine = Engine::replay(&fleet(seed, 33, senders, trouble), Options::default());
-    let on_the_day = |alarm: &&Alarm| (AWAY..AWAY + 2 * DAY).contains(&alarm.detected);
+    let on_the_day = |alarm: &&Alarm| (AWAY..AWAY + 2 * DAY).contains(&alarm.detected.get());
     engine.groups.told().filter(on_the_day).cloned().collect()
 }
 
 /// Alarms in few words, minutes from that day's midnight on.
 fn brief(alarms: &[Alarm]) -> Vec<String> {
     let of = |alarm: &Alarm| {
-        let ended = alarm.ended.map(|ended| ended - AWAY);
-        let (onset, detected) = (alarm.onset - AWAY, alarm.detected - AWAY);
+        let ended = alarm.ended.map(|ended| ended.get() - AWAY);
+        let (onset, detected) = (alarm.onset.get() - AWAY, alarm.detected.get() - AWAY);
         let layers: Vec<_> = alarm.layers.iter().map(|(layer, _)| *layer).collect();
         format!(
             "{:?} {layers:?} from {onset}, found {detected}, to {ended:?}, everyone: {}",
@@ -74,7 +75,11 @@ fn a_service_that_falls_further_than_its_family_is_told_itself() {
         let alarms = told(seed, &NIGHT, &trouble);
         let own = alarms.iter().find(|alarm| alarm.scope == Scope::Service(8));
         let own = own.unwrap_or_else(|| panic!("seed {seed}: {:#?}", brief(&alarms)));
-        assert!(own.detected - AWAY - stop <= 60, "seed {seed}: {:?}", brief(&alarms));
+        assert!(
+            own.detected.get() - AWAY - stop <= 60,
+            "seed {seed}: {:?}",
+            brief(&alarms)
+        );
         assert!(
             alarms.iter().any(|alarm| alarm.scope == Scope::Fleet),
             "seed {seed}: {:#?}",
@@ -156,13 +161,16 @@ fn a_dip_that_becomes_an_outage_is_told_as_worse_once() {
             ..Trouble::default()
         };
         let alarms = told(seed, &NIGHT, &trouble);
-        let lasts = |alarm: &&Alarm| alarm.onset < stop + 60 && alarm.ended.is_none_or(|ended| ended > stop + 60);
+        let lasts = |alarm: &&Alarm| {
+            alarm.onset < Minute::new(stop + 60) && alarm.ended.is_none_or(|ended| ended > Minute::new(stop + 60))
+        };
         let open: Vec<_> = alarms.iter().filter(lasts).collect();
         assert_eq!(open.len(), 1, "seed {seed}: {:#?}", brief(&alarms));
         assert_eq!(open[0].scope, Scope::Service(0), "seed {seed}: {:#?}", brief(&alarms));
         worse += said(open[0]);
         // Where the dip was over before, the outage is told as what comes back.
-        let is_new = open[0].evidence.iter().any(|said| said.contains("brought 0 mails")) || open[0].detected > stop;
+        let is_new = open[0].evidence.iter().any(|said| said.contains("brought 0 mails"))
+            || open[0].detected > Minute::new(stop);
         assert!(
             said(open[0]) == 1 || is_new,
             "seed {seed}: {:#?} {:#?}",

@@ -1,6 +1,7 @@
 //! What the detection sees of a fleet: per minute, who handed mail to whom, what became of it, and which logs could be
 //! read. The same [`FleetMinute`] comes from the store's history and from a live tail, so both are judged by the same code.
 
+use mailpulse_time::Minute;
 use serde::{Deserialize, Serialize};
 
 /// Number of a name in [`Names`].
@@ -101,8 +102,8 @@ pub struct Renamed {
 /// One minute of the fleet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FleetMinute {
-    /// Minutes since 1970-01-01 UTC.
-    pub at: i64,
+    /// Which.
+    pub at: Minute,
     /// Counts, in no order; equal keys add up.
     pub flows: Vec<Flow>,
     /// What became of attempts, in no order; equal ways are given once.
@@ -161,19 +162,19 @@ impl Names {
 
 impl Fleet {
     /// First minute and the one after the last.
-    pub fn span(&self) -> (i64, i64) {
-        let first = self.minutes.first().map_or(0, |minute| minute.at);
+    pub fn span(&self) -> (Minute, Minute) {
+        let first = self.minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
         (first, first + self.minutes.len() as i64)
     }
 
     /// Forgets what is not before a minute.
-    pub fn end(&mut self, to: i64) {
+    pub fn end(&mut self, to: Minute) {
         let keep = (to - self.span().0).max(0);
         self.minutes.truncate(usize::try_from(keep).unwrap_or(usize::MAX));
     }
 
     /// The minutes in `[from, to)`.
-    pub fn between(&self, from: i64, to: i64) -> &[FleetMinute] {
+    pub fn between(&self, from: Minute, to: Minute) -> &[FleetMinute] {
         let (first, end) = self.span();
         let from = from.clamp(first, end);
         let to = to.clamp(from, end);

@@ -6,11 +6,12 @@ use super::fleet::{Fleet, Flow, FlowKind};
 use super::holidays::Holidays;
 use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, TWO, Trouble, assess, fleet, sender, telling};
+use mailpulse_time::Minute;
 use std::sync::Arc;
 
 /// Wednesday of the third week, 18:55, for seven hours and five minutes.
-const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;
-const START: i64 = STOP + 425;
+const STOP: Minute = Minute::new(MONDAY + 16 * DAY + 18 * 60 + 55);
+const START: Minute = Minute::new(STOP.get() + 425);
 
 fn told(fleet: &Fleet, options: Options) -> Vec<Alarm> {
     Engine::replay(fleet, options).groups.told().cloned().collect()
@@ -26,12 +27,14 @@ fn plain() -> Options {
 /// The night: what hangs on the first relay fails, the rest goes by the second.
 fn night() -> Trouble<'static> {
     Trouble {
-        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
-            false => Fate::Fine,
-            true if service >= 8 => Fate::Rerouted,
-            true if service == 0 => Fate::Held(START + (at % 13)),
-            true => Fate::Refused,
-        }),
+        fate: Box::new(
+            |at, service, relay| match (STOP..START).contains(&Minute::new(at)) && relay == ONE {
+                false => Fate::Fine,
+                true if service >= 8 => Fate::Rerouted,
+                true if service == 0 => Fate::Held((START + (at % 13)).get()),
+                true => Fate::Refused,
+            },
+        ),
         ..Trouble::default()
     }
 }
@@ -149,9 +152,9 @@ fn frozen_on_the_sender_while_arrivals_go_on_is_stuck() {
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
     assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Service(1), State::Stuck));
     assert!(
-        alarms[0].detected - from <= 30,
+        alarms[0].detected - Minute::new(from) <= 30,
         "after {} min",
-        alarms[0].detected - from
+        alarms[0].detected - Minute::new(from)
     );
     assert!(alarms[0].ended.is_some());
 }
@@ -170,7 +173,7 @@ fn a_share_rejected_for_hours_is_refused_and_names_the_relay() {
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
     assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Service(1), State::Refused));
     assert!(alarms[0].evidence[0].contains("mx1001"), "{alarms:#?}");
-    assert!(alarms[0].detected - from <= 60);
+    assert!(alarms[0].detected - Minute::new(from) <= 60);
 }
 
 #[test]
@@ -186,10 +189,14 @@ fn an_application_whose_own_queue_runs_dead_has_dropped() {
         ..Trouble::default()
     };
     let alarms = told(&fleet(6, 25, &NIGHT, &trouble), Options::default());
-    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= from).collect();
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= Minute::new(from)).collect();
     assert_eq!(about.len(), 1, "{about:#?}");
     assert_eq!((about[0].scope, about[0].state), (Scope::Service(0), State::Dropped));
-    assert!(about[0].detected - from <= 60, "after {} min", about[0].detected - from);
+    assert!(
+        about[0].detected - Minute::new(from) <= 60,
+        "after {} min",
+        about[0].detected - Minute::new(from)
+    );
 }
 
 #[test]
@@ -205,12 +212,20 @@ fn a_second_stop_some_hours_after_the_first_is_told_anew() {
         ..Trouble::default()
     };
     let alarms = told(&fleet(6, 25, &NIGHT, &trouble), Options::default());
-    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= first).collect();
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= Minute::new(first)).collect();
     assert_eq!(about.len(), 2, "{about:#?}");
     for (alarm, stop) in about.iter().zip([first, second]) {
         assert_eq!((alarm.scope, alarm.state), (Scope::Service(0), State::Dropped));
-        assert!((alarm.onset - stop).abs() <= 30, "began {} min off", alarm.onset - stop);
-        assert!(alarm.detected - stop <= 120, "after {} min", alarm.detected - stop);
+        assert!(
+            (alarm.onset - Minute::new(stop)).abs() <= 30,
+            "began {} min off",
+            alarm.onset - Minute::new(stop)
+        );
+        assert!(
+            alarm.detected - Minute::new(stop) <= 120,
+            "after {} min",
+            alarm.detected - Minute::new(stop)
+        );
     }
 }
 
@@ -231,10 +246,13 @@ fn a_slow_leak_is_a_drop_before_half_of_it_is_gone() {
             ..Trouble::default()
         };
         let alarms = told(&fleet(seed, 45, &NIGHT, &trouble), Options::default());
-        let first = alarms.iter().find(|a| a.detected >= from).expect("it is seen");
+        let first = alarms
+            .iter()
+            .find(|a| a.detected >= Minute::new(from))
+            .expect("it is seen");
         assert_eq!(first.state, State::Dropped, "{first:#?}");
         assert_eq!(first.scope, Scope::Service(service), "{first:#?}");
-        let gone = lost(first.detected);
+        let gone = lost(first.detected.get());
         assert!(gone < 0.5, "service {service}: seen when {gone:.2} of it was gone");
     }
 }
@@ -256,9 +274,9 @@ fn a_log_that_stops_while_others_hand_mail_in_is_blind() {
     assert_eq!(alarms.len(), 1, "{alarms:#?}");
     assert_eq!((alarms[0].scope, alarms[0].state), (Scope::Host(ONE), State::Blind));
     assert!(
-        alarms[0].detected - from <= 10,
+        alarms[0].detected - Minute::new(from) <= 10,
         "after {} min",
-        alarms[0].detected - from
+        alarms[0].detected - Minute::new(from)
     );
 }
 
@@ -349,7 +367,10 @@ fn a_declared_holiday_is_no_alarm() {
         ..Options::default()
     };
     let found = told(&fleet, options);
-    let on_the_day = found.iter().filter(|a| (a.detected - MONDAY) / DAY == day).count();
+    let on_the_day = found
+        .iter()
+        .filter(|a| (a.detected.get() - MONDAY) / DAY == day)
+        .count();
     assert_eq!(on_the_day, 0, "{found:#?}");
 }
 
@@ -369,11 +390,14 @@ fn a_new_service_begins_without_alarm_and_its_outage_is_seen() {
     let alarms = told(&fleet(12, 23, &senders, &trouble), Options::default());
     let before = alarms
         .iter()
-        .filter(|a| a.scope == Scope::Service(11) && a.detected < dead)
+        .filter(|a| a.scope == Scope::Service(11) && a.detected < Minute::new(dead))
         .count();
     assert_eq!(before, 0, "{alarms:#?}");
-    let after = alarms.iter().find(|a| a.detected >= dead).expect("its silence is seen");
-    assert!(after.detected - dead < 60, "{after:#?}");
+    let after = alarms
+        .iter()
+        .find(|a| a.detected >= Minute::new(dead))
+        .expect("its silence is seen");
+    assert!(after.detected - Minute::new(dead) < 60, "{after:#?}");
 }
 
 #[test]
@@ -438,11 +462,13 @@ fn the_impact_of_the_night_is_right() {
 /// that nobody reaches.
 fn with_senders(seed: u64) -> Fleet {
     let held = Trouble {
-        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
-            false => Fate::Fine,
-            true if service >= 8 => Fate::Rerouted,
-            true => Fate::Held(START + 1 + at % 20),
-        }),
+        fate: Box::new(
+            |at, service, relay| match (STOP..START).contains(&Minute::new(at)) && relay == ONE {
+                false => Fate::Fine,
+                true if service >= 8 => Fate::Rerouted,
+                true => Fate::Held((START + 1 + at % 20).get()),
+            },
+        ),
         ..Trouble::default()
     };
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: true, ..s });
@@ -518,7 +544,7 @@ fn frozen_in_the_senders_own_queue_is_stuck_there_while_arrivals_go_on() {
     };
     let fleet = through_senders(fleet(23, 25, &NIGHT, &trouble));
     let alarms = told(&fleet, Options::default());
-    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= from).collect();
+    let about: Vec<_> = alarms.iter().filter(|a| a.detected >= Minute::new(from)).collect();
     assert_eq!(about.len(), 1, "{about:#?}");
     assert_eq!(about[0].state, State::Stuck, "{about:#?}");
     // The sender's MTA carries this one service's mail: either names it.
@@ -526,7 +552,11 @@ fn frozen_in_the_senders_own_queue_is_stuck_there_while_arrivals_go_on() {
         matches!(about[0].scope, Scope::Service(0) | Scope::Relay(2)),
         "{about:#?}"
     );
-    assert!(about[0].detected - from <= 30, "after {} min", about[0].detected - from);
+    assert!(
+        about[0].detected - Minute::new(from) <= 30,
+        "after {} min",
+        about[0].detected - Minute::new(from)
+    );
 }
 
 #[test]
@@ -585,14 +615,14 @@ fn what_is_expected_is_known_before_fits_what_comes_and_is_not_pulled_down_by_an
     };
     let known = forecasts(&whole);
     let before =
-        |all: &[(i64, [Option<f64>; 3])]| all.iter().filter(|(at, _)| *at <= STOP).copied().collect::<Vec<_>>();
+        |all: &[(Minute, [Option<f64>; 3])]| all.iter().filter(|(at, _)| *at <= STOP).copied().collect::<Vec<_>>();
     assert_eq!(before(&known), before(&forecasts(&other)), "the future changes nothing");
 
-    let sum = |from: i64, to: i64, which: usize| -> f64 {
+    let sum = |from: Minute, to: Minute, which: usize| -> f64 {
         let inside = known.iter().filter(|(at, _)| (from..to).contains(at));
         inside.filter_map(|(_, rates)| rates[which]).sum()
     };
-    let counted = |from: i64, to: i64, service: u32| -> f64 {
+    let counted = |from: Minute, to: Minute, service: u32| -> f64 {
         let flows = whole.between(from, to).iter().flat_map(|minute| &minute.flows);
         let own = flows.filter(|flow| flow.service == service && flow.what == super::fleet::FlowKind::Accepted);
         own.map(|flow| f64::from(flow.count)).sum()
@@ -616,11 +646,13 @@ fn one_mail_after_an_outage_is_no_backlog_of_a_service_that_sends_few() {
     let quiet = NIGHT.map(|s| super::sample::Sender { tells: false, ..s });
     // Everything that hangs on the relay is lost, and nothing comes after it but the usual.
     let lost = Trouble {
-        fate: Box::new(|at, service, relay| match (STOP..START).contains(&at) && relay == ONE {
-            false => Fate::Fine,
-            true if service >= 8 => Fate::Rerouted,
-            true => Fate::Refused,
-        }),
+        fate: Box::new(
+            |at, service, relay| match (STOP..START).contains(&Minute::new(at)) && relay == ONE {
+                false => Fate::Fine,
+                true if service >= 8 => Fate::Rerouted,
+                true => Fate::Refused,
+            },
+        ),
         ..Trouble::default()
     };
     for seed in 50..54 {
@@ -645,7 +677,7 @@ fn mail_of_a_set_time_that_does_not_come_is_overdue() {
         fleet.names.services.push("backup".to_owned());
         let missing = MONDAY + 40 * DAY..MONDAY + 43 * DAY;
         for minute in &mut fleet.minutes {
-            if minute.at.rem_euclid(DAY) == 125 && !missing.contains(&minute.at) {
+            if minute.at.get().rem_euclid(DAY) == 125 && !missing.contains(&minute.at.get()) {
                 minute.flows.push(Flow {
                     service: backup,
                     hostgroup: 7,
@@ -659,10 +691,10 @@ fn mail_of_a_set_time_that_does_not_come_is_overdue() {
         let about: Vec<_> = alarms.iter().filter(|a| a.scope == Scope::Service(backup)).collect();
         assert_eq!(about.len(), 1, "seed {seed}: {alarms:#?}");
         assert_eq!(about[0].state, State::Overdue, "{about:#?}");
-        let days = (about[0].detected - missing.start) as f64 / DAY as f64;
+        let days = (about[0].detected.get() - missing.start) as f64 / DAY as f64;
         assert!((1.0..1.2).contains(&days), "at the second one: {days}");
         assert!(about[0].evidence[0].contains("sends mail at set times"), "{about:#?}");
         let ended = about[0].ended.expect("it came");
-        assert!((missing.end..missing.end + 200).contains(&ended), "{about:#?}");
+        assert!((missing.end..missing.end + 200).contains(&ended.get()), "{about:#?}");
     }
 }

@@ -6,6 +6,7 @@ use super::fleet::{Id, Names};
 use super::membership::{explains, hang, is_inside, note_member, smallest};
 use super::relatives::Relatives;
 use super::routes::Routes;
+use mailpulse_time::Minute;
 use serde::{Deserialize, Serialize};
 
 /// Onsets of one trouble differ by so many minutes at most, where they are known well.
@@ -78,7 +79,7 @@ fn again(alarm: &Alarm) -> i64 {
 
 impl Groups {
     /// Takes a new finding.
-    pub fn open(&mut self, at: i64, finding: GroupFinding, routes: &Routes, names: &Names) -> Vec<Change> {
+    pub fn open(&mut self, at: Minute, finding: GroupFinding, routes: &Routes, names: &Names) -> Vec<Change> {
         let about = match &finding.family {
             Some(family) => family.parent,
             None => finding.about.unwrap_or_else(|| smallest(finding.scope, routes)),
@@ -106,7 +107,7 @@ impl Groups {
         changes
     }
 
-    fn place(&mut self, at: i64, finding: GroupFinding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
+    fn place(&mut self, at: Minute, finding: GroupFinding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
         let provisional = finding.found.provisional;
         let home = self.home(at, &finding, false, routes);
         if home.is_some() && provisional && finding.layer == Layer::Volume {
@@ -124,7 +125,7 @@ impl Groups {
             Scope::Host(_) | Scope::Service(_) => Vec::new(),
         };
         // What has been told of this trouble goes on, and is about more now.
-        let eldest = self.eldest(&parts, finding.found.onset.min(at));
+        let eldest = self.eldest(&parts, finding.found.began().min(at));
         let before = eldest.map(|id| self.widen(id, at, &finding));
         let id = eldest.unwrap_or_else(|| self.create(at, &finding));
         let mut changes = vec![eldest.map_or(Change::Opened(id), Change::Changed)];
@@ -149,7 +150,14 @@ impl Groups {
     }
 
     /// A finding is over since `ended`.
-    pub fn close(&mut self, layer: Layer, scope: Scope, relay: Option<Id>, ended: i64, routes: &Routes) -> Vec<Change> {
+    pub fn close(
+        &mut self,
+        layer: Layer,
+        scope: Scope,
+        relay: Option<Id>,
+        ended: Minute,
+        routes: &Routes,
+    ) -> Vec<Change> {
         let is_it = |held: &Held| held.layer == layer && held.scope == scope && held.relay == relay;
         let Some(at) = self.held.iter().position(is_it) else {
             return Vec::new();
@@ -184,7 +192,7 @@ impl Groups {
     }
 
     /// Says how the alarm about something ended that ended in this minute.
-    pub fn say_end(&mut self, at: i64, scope: Scope, words: String) {
+    pub fn say_end(&mut self, at: Minute, scope: Scope, words: String) {
         let is_it = |alarm: &&mut Alarm| alarm.scope == scope && alarm.part_of.is_none() && alarm.ended == Some(at);
         if let Some(alarm) = self.alarms.iter_mut().rev().find(is_it) {
             alarm.evidence.push(words);
@@ -192,7 +200,7 @@ impl Groups {
     }
 
     /// What bears a name is another thing from a minute on: findings about it are over, and its alarms say why.
-    pub fn rename(&mut self, at: i64, scope: Scope, why: &str, routes: &Routes) -> Vec<Change> {
+    pub fn rename(&mut self, at: Minute, scope: Scope, why: &str, routes: &Routes) -> Vec<Change> {
         let mut changes = Vec::new();
         let about = |alarm: &&mut Alarm| alarm.scope == scope && alarm.ended.is_none() && alarm.part_of.is_none();
         for alarm in self.alarms.iter_mut().filter(about) {
@@ -215,7 +223,7 @@ impl Groups {
 
     /// Takes from what is known later when alarms were over, if that was up to the minute `until`: an end is known some
     /// minutes after it.
-    pub fn learn_ends(&mut self, later: &Groups, until: i64) {
+    pub fn learn_ends(&mut self, later: &Groups, until: Minute) {
         for alarm in self.alarms.iter_mut().filter(|alarm| alarm.ended.is_none()) {
             let mut known = &later.alarms[alarm.id];
             while let Some(whole) = known.part_of {
@@ -245,7 +253,7 @@ impl Groups {
     }
 
     /// Whether what began at `onset` has a surer cause: more than volumes speak of a relay, or of mail that is refused.
-    pub(super) fn is_explained(&self, onset: i64) -> bool {
+    pub(super) fn is_explained(&self, onset: Minute) -> bool {
         let sure = |alarm: &&Alarm| {
             let is_sure = alarm.layers.iter().any(|(layer, _)| *layer < Layer::Gap);
             is_sure && matches!(alarm.scope, Scope::Relay(_)) && alarm.state.is_about_mail()
@@ -262,17 +270,17 @@ impl Groups {
     }
 
     /// Whether an alarm lasts, or was over within the day, which says that all of something send less.
-    pub(super) fn is_everyone(&self, parent: Scope, at: i64) -> bool {
+    pub(super) fn is_everyone(&self, parent: Scope, at: Minute) -> bool {
         let of_it = self.told().filter(|alarm| alarm.everyone && alarm.scope == parent);
         of_it
             .into_iter()
             .any(|alarm| alarm.ended.is_none_or(|ended| at - ended <= again(alarm)))
     }
 
-    fn create(&mut self, at: i64, finding: &GroupFinding) -> usize {
+    fn create(&mut self, at: Minute, finding: &GroupFinding) -> usize {
         let id = self.alarms.len();
         let found = finding.found;
-        let mut named = (finding.scope, found.onset.min(at));
+        let mut named = (finding.scope, found.began().min(at));
         // No two have one name.
         while self.alarms.iter().any(|alarm| alarm.named == named) {
             named.1 += 1;
@@ -282,7 +290,7 @@ impl Groups {
             named,
             scope: finding.scope,
             state: finding.state,
-            onset: found.onset.min(at),
+            onset: found.began().min(at),
             // What a minute brought is known at its end.
             detected: at + 1,
             ended: None,
@@ -304,7 +312,7 @@ impl Groups {
     }
 
     /// What was provisional is this alarm's: it says what those that are open about the same mail were not sure of.
-    fn confirm(&mut self, id: usize, at: i64, routes: &Routes) {
+    fn confirm(&mut self, id: usize, at: Minute, routes: &Routes) {
         let (scope, state, named) = (self.alarms[id].scope, self.alarms[id].state, self.alarms[id].named);
         for part in &mut self.alarms {
             let is_open = part.provisional && part.part_of.is_none() && part.ended.is_none();
@@ -322,7 +330,7 @@ impl Groups {
     }
 
     /// The alarm that a finding belongs to, among those that are provisional or among the others.
-    fn home(&self, at: i64, finding: &GroupFinding, provisional: bool, routes: &Routes) -> Option<usize> {
+    fn home(&self, at: Minute, finding: &GroupFinding, provisional: bool, routes: &Routes) -> Option<usize> {
         let told = self.alarms.iter().rev();
         let told = told.filter(|alarm| alarm.part_of.is_none() && alarm.provisional == provisional);
         let mut fitting = told.filter(|alarm| {
@@ -333,7 +341,7 @@ impl Groups {
                 Some(ended) => {
                     // What the same mail lacks since then is another drop.
                     let until = ended + if finding.scope == alarm.scope { 0 } else { WINDOW };
-                    is_tail && finding.found.onset < until && finding.found.onset > ended - TAIL
+                    is_tail && finding.found.began() < until && finding.found.began() > ended - TAIL
                 }
             };
             in_time && self.fits(finding, alarm, routes)
@@ -348,7 +356,7 @@ impl Groups {
         if !finding.state.is_about_mail() || !alarm.state.is_about_mail() {
             return false;
         }
-        let late_enough = finding.layer == Layer::Volume || finding.found.onset >= alarm.onset - WINDOW;
+        let late_enough = finding.layer == Layer::Volume || finding.found.began() >= alarm.onset - WINDOW;
         late_enough && is_inside(finding.scope, finding.relay, alarm.scope, routes)
             // A relay's silence is told only where others' mail is missing too.
             || finding.layer != Layer::Silence && explains(alarm.scope, finding.scope, routes)
@@ -357,7 +365,7 @@ impl Groups {
                 .is_some_and(|service| alarm.scope == Scope::Service(service))
     }
 
-    fn join(&mut self, id: usize, at: i64, finding: &GroupFinding, key: Key, routes: &Routes, names: &Names) {
+    fn join(&mut self, id: usize, at: Minute, finding: &GroupFinding, key: Key, routes: &Routes, names: &Names) {
         let (layer, scope, relay) = key;
         let own = finding.scope == self.alarms[id].scope;
         self.held.push(Held {
@@ -373,8 +381,8 @@ impl Groups {
             if surest {
                 alarm.state = finding.state;
                 // What began after the alarm is more of the same, and not its beginning.
-                if finding.found.onset <= alarm.detected {
-                    alarm.onset = finding.found.onset.min(at);
+                if finding.found.began() <= alarm.detected {
+                    alarm.onset = finding.found.began().min(at);
                     (alarm.expected, alarm.observed) = (finding.found.expected, finding.found.observed);
                 }
             }

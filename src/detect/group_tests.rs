@@ -5,6 +5,7 @@ use super::fleet::{Flow, FlowKind, Id, Names};
 use super::group::{GroupFinding, Groups, SAID_MAX};
 use super::routes::Routes;
 use super::worse::Worse;
+use mailpulse_time::Minute;
 use proptest::prelude::*;
 
 /// The relays.
@@ -28,7 +29,7 @@ fn routes() -> Routes {
         flow(3, ONE, 100),
         flow(4, TWO, 300),
     ];
-    routes.add(0, &flows);
+    routes.add(Minute::EPOCH, &flows);
     routes
 }
 
@@ -77,7 +78,7 @@ fn a_volume_that_falls_further_is_told_in_its_own_alarm_and_not_for_ever() {
     let (routes, names) = (routes(), names());
     let mut groups = Groups::default();
     let wiki = Scope::Service(1);
-    let opened = groups.open(100, finding(Layer::Volume, wiki, 90), &routes, &names);
+    let opened = groups.open(Minute::new(100), finding(Layer::Volume, wiki, 90), &routes, &names);
     assert_eq!(opened, [Change::Opened(0)]);
     let further = LayerFinding {
         onset: 200,
@@ -91,28 +92,35 @@ fn a_volume_that_falls_further_is_told_in_its_own_alarm_and_not_for_ever() {
         found: further,
         with_family: false,
     };
-    assert_eq!(groups.worsen(0, worse(wiki), &routes, &names), [Change::Changed(0)]);
+    assert_eq!(
+        groups.worsen(Minute::EPOCH, worse(wiki), &routes, &names),
+        [Change::Changed(0)]
+    );
     let evidence = &groups.alarms[0].evidence;
     assert_eq!(
         evidence.last().map(String::as_str),
         Some("worse: service wiki brought 1 of the 10 mails that it still had left")
     );
     assert_eq!(
-        groups.worsen(0, worse(Scope::Service(2)), &routes, &names),
+        groups.worsen(Minute::EPOCH, worse(Scope::Service(2)), &routes, &names),
         [],
         "another's fall"
     );
     for at in 0..100 {
-        groups.worsen(at, worse(wiki), &routes, &names);
+        groups.worsen(Minute::new(at), worse(wiki), &routes, &names);
     }
     assert_eq!(groups.alarms[0].evidence.len(), 2, "said once");
     for at in 0..100 {
-        groups.worsen(at, worse(wiki), &routes, &names);
-        groups.open(at, finding(Layer::Volume, wiki, 90), &routes, &names);
+        groups.worsen(Minute::new(at), worse(wiki), &routes, &names);
+        groups.open(Minute::new(at), finding(Layer::Volume, wiki, 90), &routes, &names);
     }
     assert_eq!(groups.alarms[0].evidence.len(), SAID_MAX);
-    groups.close(Layer::Volume, wiki, None, 290, &routes);
-    assert_eq!(groups.worsen(0, worse(wiki), &routes, &names), [], "it is over");
+    groups.close(Layer::Volume, wiki, None, Minute::new(290), &routes);
+    assert_eq!(
+        groups.worsen(Minute::EPOCH, worse(wiki), &routes, &names),
+        [],
+        "it is over"
+    );
 }
 
 /// A fleet's alarms, and what opens and closes them.
@@ -132,11 +140,11 @@ impl Told {
     }
 
     fn open(&mut self, at: i64, finding: GroupFinding) -> Vec<Change> {
-        self.groups.open(at, finding, &self.routes, &self.names)
+        self.groups.open(Minute::new(at), finding, &self.routes, &self.names)
     }
 
     fn close(&mut self, layer: Layer, scope: Scope, ended: i64) -> Vec<Change> {
-        self.groups.close(layer, scope, None, ended, &self.routes)
+        self.groups.close(layer, scope, None, Minute::new(ended), &self.routes)
     }
 }
 
@@ -157,8 +165,14 @@ fn an_alarm_of_a_service_becomes_its_relays_and_keeps_number_name_and_first_minu
     let changes = told.open(107, finding(Layer::Silence, RELAY, 99));
     assert_eq!(changes, [Change::Changed(0)]);
     let alarm = &told.groups.alarms[0];
-    assert_eq!((alarm.id, alarm.named, alarm.scope), (0, (WIKI, 100), RELAY));
-    assert_eq!((alarm.state, alarm.onset, alarm.detected), (State::Dropped, 99, 104));
+    assert_eq!(
+        (alarm.id, alarm.named, alarm.scope),
+        (0, (WIKI, Minute::new(100)), RELAY)
+    );
+    assert_eq!(
+        (alarm.state, alarm.onset, alarm.detected),
+        (State::Dropped, Minute::new(99), Minute::new(104))
+    );
     assert!(
         alarm
             .members
@@ -173,7 +187,7 @@ fn an_alarm_of_a_service_becomes_its_relays_and_keeps_number_name_and_first_minu
     );
     // It is over with the relay's silence, whatever the service's log still says.
     assert_eq!(told.close(Layer::Silence, RELAY, 150), [Change::Closed(0)]);
-    assert_eq!(told.groups.alarms[0].ended, Some(150));
+    assert_eq!(told.groups.alarms[0].ended, Some(Minute::new(150)));
 }
 
 #[test]
@@ -189,17 +203,17 @@ fn others_that_were_told_end_in_the_one_that_takes_them_in_and_both_name_each_ot
             .collect::<Vec<Named>>()
     };
     // Two of four that use only this relay fail: it is the relay, and still the first one's alarm.
-    assert_eq!(names(&told), [(CRON, 100), (WIKI, 101)]);
+    assert_eq!(names(&told), [(CRON, Minute::new(100)), (WIKI, Minute::new(101))]);
     let (whole, part) = (&told.groups.alarms[0], &told.groups.alarms[1]);
     assert_eq!(
         (whole.scope, whole.part_of, whole.ended),
         (RELAY, None, None),
         "{whole:#?}"
     );
-    assert_eq!(whole.took_in, [(WIKI, 101)]);
+    assert_eq!(whole.took_in, [(WIKI, Minute::new(101))]);
     assert_eq!(
         (part.part_of, part.whole, part.ended),
-        (Some(0), Some((CRON, 100)), Some(106))
+        (Some(0), Some((CRON, Minute::new(100))), Some(Minute::new(106)))
     );
     let told: Vec<usize> = told.groups.told().map(|alarm| alarm.id).collect();
     assert_eq!(told, [0]);
@@ -214,9 +228,12 @@ fn a_volume_that_was_low_before_the_relay_fell_silent_is_taken_in_and_gives_no_n
     let (part, whole) = (&told.groups.alarms[0], &told.groups.alarms[1]);
     assert_eq!(
         (whole.named, whole.onset, whole.detected),
-        ((RELAY, 2_997), 2_997, 3_001)
+        ((RELAY, Minute::new(2_997)), Minute::new(2_997), Minute::new(3_001))
     );
-    assert_eq!((part.whole, part.ended), (Some((RELAY, 2_997)), Some(3_001)));
+    assert_eq!(
+        (part.whole, part.ended),
+        (Some((RELAY, Minute::new(2_997))), Some(Minute::new(3_001)))
+    );
 }
 
 #[test]
@@ -226,10 +243,16 @@ fn an_alarm_of_a_relay_becomes_that_of_the_service_that_is_still_silent_when_oth
     told.open(140, finding(Layer::Gap, SHOP, 99));
     assert_eq!(told.close(Layer::Silence, RELAY, 160), [Change::Changed(0)]);
     let alarm = &told.groups.alarms[0];
-    assert_eq!((alarm.named, alarm.scope, alarm.ended), ((RELAY, 100), SHOP, None));
+    assert_eq!(
+        (alarm.named, alarm.scope, alarm.ended),
+        ((RELAY, Minute::new(100)), SHOP, None)
+    );
     assert_eq!(alarm.cause, None, "the relay takes mail");
     assert_eq!(told.close(Layer::Gap, SHOP, 400), [Change::Closed(0)]);
-    assert_eq!((told.groups.alarms.len(), told.groups.alarms[0].ended), (1, Some(400)));
+    assert_eq!(
+        (told.groups.alarms.len(), told.groups.alarms[0].ended),
+        (1, Some(Minute::new(400)))
+    );
     // A service that makes little of the relay's mail does not make its alarm another.
     let mut told = Told::new();
     told.open(110, finding(Layer::Silence, RELAY, 100));
@@ -243,11 +266,14 @@ fn an_onset_that_becomes_better_known_changes_no_name_and_no_two_alarms_have_one
     told.open(1_000, finding(Layer::Volume, RELAY, 880));
     told.open(1_003, finding(Layer::Silence, RELAY, 998));
     let alarm = &told.groups.alarms[0];
-    assert_eq!((alarm.named, alarm.onset), ((RELAY, 880), 998));
+    assert_eq!(
+        (alarm.named, alarm.onset),
+        ((RELAY, Minute::new(880)), Minute::new(998))
+    );
     told.close(Layer::Silence, RELAY, 1_010);
     told.close(Layer::Volume, RELAY, 1_010);
     told.open(2_000, finding(Layer::Witness, RELAY, 880));
-    assert_eq!(told.groups.alarms[1].named, (RELAY, 881));
+    assert_eq!(told.groups.alarms[1].named, (RELAY, Minute::new(881)));
 }
 
 /// What may be found of a fleet, and whether it begins or is over.
@@ -313,7 +339,7 @@ proptest! {
                 one.found.provisional = provisional && layer == Layer::Volume;
                 told.open(at, one);
             } else {
-                told.groups.close(layer, scope, relay, at - back, &told.routes);
+                told.groups.close(layer, scope, relay, Minute::new(at - back), &told.routes);
             }
             let now = &told.groups.alarms;
             for alarm in now {

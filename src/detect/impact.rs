@@ -7,6 +7,7 @@ use super::mail_part::MailPart;
 use super::routes::{ONLY, Routes};
 use super::track::Track;
 use super::verdict::{Catch, catch_up};
+use mailpulse_time::Minute;
 use std::collections::BTreeMap;
 
 /// With so many mails expected, nine windows of ten have at least one.
@@ -61,11 +62,11 @@ pub struct ServiceImpact {
     /// Verdict.
     pub impact: Impact,
     /// First missing or failed mail, estimated.
-    pub onset: Option<i64>,
+    pub onset: Option<Minute>,
     /// First minute with mail after the window.
-    pub recovered: Option<i64>,
+    pub recovered: Option<Minute>,
     /// When the backlog was gone.
-    pub drained: Option<i64>,
+    pub drained: Option<Minute>,
     /// Mails that were to be expected, and the interval that holds 95 of 100 windows.
     pub expected: f64,
     /// Standard error of what was to be expected; infinite if its history does not say what is.
@@ -95,7 +96,7 @@ pub struct ServiceImpact {
 }
 
 /// The recovery is watched for half the outage's length, one hour at least and four at most.
-pub fn watched(from: i64, to: i64) -> i64 {
+pub fn watched(from: Minute, to: Minute) -> i64 {
     ((to - from) / 2).clamp(60, 240)
 }
 
@@ -107,17 +108,17 @@ const HOUR: usize = 60;
 pub struct Assessment<'q> {
     question: &'q ImpactQuestion,
     /// The first minute of the history.
-    first: i64,
+    first: Minute,
     routes: Routes,
     tracks: BTreeMap<Id, Track>,
     /// First minutes of names that began anew.
-    begins: BTreeMap<Id, i64>,
+    begins: BTreeMap<Id, Minute>,
     copies: CopiesOfWindow,
 }
 
 impl<'q> Assessment<'q> {
     /// Of a history that begins with the minute `first`.
-    pub fn new(first: i64, question: &'q ImpactQuestion) -> Self {
+    pub fn new(first: Minute, question: &'q ImpactQuestion) -> Self {
         Assessment {
             question,
             first,
@@ -134,7 +135,7 @@ impl<'q> Assessment<'q> {
     }
 
     /// The minute from which on nothing is asked for.
-    pub fn end(question: &ImpactQuestion) -> i64 {
+    pub fn end(question: &ImpactQuestion) -> Minute {
         question.to + watched(question.from, question.to)
     }
 
@@ -167,7 +168,7 @@ impl<'q> Assessment<'q> {
         }
         for (service, track) in &mut self.tracks {
             let counts = part.counts.get(*service as usize).map_or(&[][..], Vec::as_slice);
-            for at in from.max(track.begin)..to {
+            for at in from.max(track.begin).up_to(to) {
                 let sums = counts.get((at - from) as usize).copied().unwrap_or_default();
                 let sums = sums.map(|sum| u64::try_from(sum).unwrap_or(0));
                 track.minute(at, sums, self.question.masked_at(*service, at), self.question);
@@ -224,7 +225,7 @@ impl ServiceImpact {
 }
 
 impl ImpactQuestion {
-    fn masked_at(&self, service: Id, at: i64) -> Option<Masked> {
+    fn masked_at(&self, service: Id, at: Minute) -> Option<Masked> {
         let own = self.masked.get(&service)?.iter();
         // What was not seen is less than what was unusual.
         own.filter(|span| (span.from..span.to).contains(&at))
@@ -329,7 +330,7 @@ impl Track {
     }
 
     /// When the first mail was due that did not come: one expected interval after the last one.
-    fn onset(&self, question: &ImpactQuestion) -> Option<i64> {
+    fn onset(&self, question: &ImpactQuestion) -> Option<Minute> {
         let rate = self.expectation(question).0 / (question.to - question.from).max(1) as f64;
         let due = self.last_before? + (1.0 / rate.max(1e-6)).min(1e6) as i64;
         Some(due.clamp(question.from, question.to))

@@ -2,15 +2,16 @@
 
 use super::fleet::Id;
 use super::rhythm::Rhythms;
+use mailpulse_time::Minute;
 use std::collections::BTreeMap;
 
 /// Minutes of a service that are not usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Masked {
     /// The first.
-    pub from: i64,
+    pub from: Minute,
     /// The one after the last.
-    pub to: i64,
+    pub to: Minute,
     /// Whether its mail, had there been any, would have been counted.
     pub seen: bool,
 }
@@ -19,9 +20,9 @@ pub struct Masked {
 #[derive(Debug, Clone, Default)]
 pub struct ImpactQuestion {
     /// First minute of the trouble.
-    pub from: i64,
+    pub from: Minute,
     /// First minute after it.
-    pub to: i64,
+    pub to: Minute,
     /// The relay that stood still, if one did.
     pub relay: Option<Id>,
     /// By service: earlier troubles of its mail, which no expectation may be learnt from.

@@ -4,6 +4,7 @@ use super::fleet::{Fleet, FleetMinute, Flow, FlowKind, NONE, Names};
 use super::impact::Impact;
 use super::impact_question::{ImpactQuestion, Masked};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, assess, fleet, telling};
+use mailpulse_time::Minute;
 use std::collections::BTreeMap;
 
 const STOP: i64 = MONDAY + 16 * DAY + 18 * 60 + 55;
@@ -25,10 +26,10 @@ fn stopped(fate: Fate) -> Trouble<'static> {
 #[test]
 fn while_it_lasts_nothing_is_decided_and_what_is_tried_again_waits() {
     let mut fleet = fleet(1, 18, &NIGHT, &stopped(Fate::Refused));
-    fleet.end(STOP + 120);
+    fleet.end(Minute::new(STOP + 120));
     let question = ImpactQuestion {
-        from: STOP,
-        to: STOP + 120,
+        from: Minute::new(STOP),
+        to: Minute::new(STOP + 120),
         relay: Some(ONE),
         tells: telling(&fleet),
         tried: BTreeMap::from([(0, 1_000)]),
@@ -55,8 +56,8 @@ fn while_it_lasts_nothing_is_decided_and_what_is_tried_again_waits() {
 fn mail_that_is_in_its_queue_waits_and_is_not_lost() {
     let fleet = fleet(2, 18, &NIGHT, &Trouble::default());
     let question = ImpactQuestion {
-        from: STOP,
-        to: START,
+        from: Minute::new(STOP),
+        to: Minute::new(START),
         stuck: vec![0],
         held: BTreeMap::from([(0, 50)]),
         ..ImpactQuestion::default()
@@ -70,8 +71,8 @@ fn mail_that_is_in_its_queue_waits_and_is_not_lost() {
 fn no_mail_and_no_failure_in_a_log_that_is_read_is_not_known_to_be_lost() {
     let quiet = fleet(3, 18, &NIGHT, &stopped(Fate::Unsent));
     let asked = |tells| ImpactQuestion {
-        from: STOP,
-        to: START,
+        from: Minute::new(STOP),
+        to: Minute::new(START),
         relay: Some(ONE),
         tells,
         ..ImpactQuestion::default()
@@ -97,7 +98,7 @@ fn no_mail_and_no_failure_in_a_log_that_is_read_is_not_known_to_be_lost() {
 /// One service's mails at some minutes of some days.
 fn sparse(days: i64, at: &[i64]) -> Fleet {
     let mail = |at: i64| FleetMinute {
-        at: MONDAY + at,
+        at: Minute::new(MONDAY + at),
         flows: vec![Flow {
             service: 0,
             hostgroup: NONE,
@@ -108,7 +109,7 @@ fn sparse(days: i64, at: &[i64]) -> Fleet {
         ..FleetMinute::default()
     };
     let none = |at: i64| FleetMinute {
-        at: MONDAY + at,
+        at: Minute::new(MONDAY + at),
         ..FleetMinute::default()
     };
     let minutes = (0..days * DAY).map(|minute| {
@@ -135,8 +136,8 @@ fn mails_in_the_few_minutes_that_are_not_masked_are_no_rate() {
     let fleet = sparse(31, &mails);
     for seen in [true, false] {
         let between = |pair: &[i64]| Masked {
-            from: MONDAY + pair[0] + 1,
-            to: MONDAY + pair[1],
+            from: Minute::new(MONDAY + pair[0] + 1),
+            to: Minute::new(MONDAY + pair[1]),
             seen,
         };
         let mut masked: Vec<Masked> = [&[-1], &mails[..], &[30 * DAY]]
@@ -146,8 +147,8 @@ fn mails_in_the_few_minutes_that_are_not_masked_are_no_rate() {
             .collect();
         masked.rotate_left(1);
         let question = ImpactQuestion {
-            from: MONDAY + 30 * DAY,
-            to: MONDAY + 30 * DAY + 240,
+            from: Minute::new(MONDAY + 30 * DAY),
+            to: Minute::new(MONDAY + 30 * DAY + 240),
             relay: Some(ONE),
             masked: BTreeMap::from([(0, masked)]),
             alarmed: vec![0],
@@ -165,8 +166,8 @@ fn an_expectation_has_an_error_that_falls_with_its_history() {
     let error = |days: i64| {
         let fleet = fleet(5, days + 1, &NIGHT, &Trouble::default());
         let question = ImpactQuestion {
-            from: MONDAY + days * DAY,
-            to: MONDAY + days * DAY + 240,
+            from: Minute::new(MONDAY + days * DAY),
+            to: Minute::new(MONDAY + days * DAY + 240),
             ..ImpactQuestion::default()
         };
         let all = assess(&fleet, &question);

@@ -80,14 +80,14 @@ fn findings(fleet: &Fleet, options: &Options, mut stop_before: impl FnMut(i64) -
     let mut engine = Engine::new(options.clone());
     let (mut told, mut stops) = (String::new(), 0);
     for minute in &fleet.minutes {
-        if stop_before(minute.at) {
+        if stop_before(minute.at.get()) {
             let bytes = engine.to_bytes().unwrap();
             engine = Engine::from_bytes(&bytes, options.clone()).unwrap();
             assert_eq!(engine.to_bytes().unwrap(), bytes, "what was woken is what was kept");
             stops += 1;
         }
         for change in engine.step(&fleet.names, minute) {
-            writeln!(told, "{} {change:?}", minute.at).unwrap();
+            writeln!(told, "{} {change:?}", minute.at.get()).unwrap();
         }
     }
     write!(told, "{:#?} {:?}", engine.groups.alarms, engine.complete()).unwrap();

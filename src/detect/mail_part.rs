@@ -2,6 +2,7 @@
 
 use super::bounced::CopiesByService;
 use super::fleet::{Flow, Id, Renamed};
+use mailpulse_time::Minute;
 
 /// Mails of a service in one minute, mails that could not be handed in, and further attempts for them.
 pub type MinuteCounts = [i64; 3];
@@ -10,7 +11,7 @@ pub type MinuteCounts = [i64; 3];
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailPart {
     /// The first minute, and the one after the last.
-    pub span: (i64, i64),
+    pub span: (Minute, Minute),
     /// By service the counts of each minute; empty where none is known.
     pub counts: Vec<Vec<MinuteCounts>>,
     /// What MTAs took in all of it.
@@ -33,6 +34,7 @@ impl MailPart {
 mod tests {
     use super::super::impact_question::ImpactQuestion;
     use super::super::sample::{MONDAY, NIGHT, ONE, Trouble, assess_in, fleet};
+    use mailpulse_time::Minute;
 
     #[test]
     fn parts_of_any_length_give_the_same_judgement() {
@@ -41,8 +43,8 @@ mod tests {
         let renamed = &mut fleet.minutes[20_000].renamed;
         (renamed.ended, renamed.anew) = (vec![2], vec![3]);
         let question = ImpactQuestion {
-            from: stop,
-            to: stop + 425,
+            from: Minute::new(stop),
+            to: Minute::new(stop + 425),
             relay: Some(ONE),
             ..ImpactQuestion::default()
         };

@@ -6,6 +6,7 @@ use super::fleet::{Id, Names};
 use super::group::{GroupFinding, Groups, Held, WINDOW};
 use super::membership::{explains, hang, is_inside, note_member};
 use super::routes::{ONLY, Routes};
+use mailpulse_time::Minute;
 
 /// Whether more than a volume speaks for an alarm.
 fn is_sure(alarm: &Alarm) -> bool {
@@ -29,7 +30,7 @@ impl Groups {
                         finding.covers.contains(&part.scope) && part.state.is_about_outcomes()
                     }
                     None => {
-                        (!is_sure(part) || part.onset >= finding.found.onset - WINDOW)
+                        (!is_sure(part) || part.onset >= finding.found.began() - WINDOW)
                             && is_inside(part.scope, None, finding.scope, routes)
                     }
                 }
@@ -39,7 +40,7 @@ impl Groups {
     }
 
     /// The first of some alarms to be told of a trouble that began at `onset`. A volume that was low before is another.
-    pub(super) fn eldest(&self, parts: &[usize], onset: i64) -> Option<usize> {
+    pub(super) fn eldest(&self, parts: &[usize], onset: Minute) -> Option<usize> {
         let of_it = parts.iter().map(|part| &self.alarms[*part]);
         let of_it = of_it.filter(|part| is_sure(part) || part.detected >= onset);
         let first = of_it.min_by_key(|part| (part.detected, part.id));
@@ -47,11 +48,11 @@ impl Groups {
     }
 
     /// Lets an alarm be about something larger; what it was before.
-    pub(super) fn widen(&mut self, id: usize, at: i64, finding: &GroupFinding) -> Alarm {
+    pub(super) fn widen(&mut self, id: usize, at: Minute, finding: &GroupFinding) -> Alarm {
         let of_it = self.held.iter_mut().filter(|held| held.alarm == id);
         of_it.for_each(|held| held.own = false);
         let before = self.alarms[id].clone();
-        let onset = finding.found.onset.min(at);
+        let onset = finding.found.began().min(at);
         self.alarms[id] = Alarm {
             scope: finding.scope,
             state: finding.state,
@@ -90,7 +91,7 @@ impl Groups {
         true
     }
 
-    pub(super) fn take_in(&mut self, part: usize, id: usize, at: i64, names: &Names) {
+    pub(super) fn take_in(&mut self, part: usize, id: usize, at: Minute, names: &Names) {
         self.held
             .iter_mut()
             .filter(|held| held.alarm == part)
@@ -112,7 +113,7 @@ impl Groups {
     }
 
     /// Says in an alarm what another one said, or itself while it was about less.
-    pub(super) fn note_part(&mut self, id: usize, part: Alarm, at: i64, names: &Names) {
+    pub(super) fn note_part(&mut self, id: usize, part: Alarm, at: Minute, names: &Names) {
         let alarm = &mut self.alarms[id];
         let (kind, name) = part.scope.named(names);
         alarm.evidence.push(format!(
@@ -132,7 +133,7 @@ impl Groups {
     }
 
     /// Several services that hang on one relay fail in one window: one alarm, at the relay.
-    pub(super) fn pool(&mut self, id: usize, service: Id, at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
+    pub(super) fn pool(&mut self, id: usize, service: Id, at: Minute, routes: &Routes, names: &Names) -> Vec<Change> {
         for (relay, share) in routes.of(service) {
             if share < ONLY || self.alarms[id].part_of.is_some() {
                 continue;
@@ -158,13 +159,13 @@ impl Groups {
         Vec::new()
     }
 
-    fn raise(&mut self, relay: Id, failing: &[usize], at: i64, routes: &Routes, names: &Names) -> Vec<Change> {
+    fn raise(&mut self, relay: Id, failing: &[usize], at: Minute, routes: &Routes, names: &Names) -> Vec<Change> {
         let first = failing.iter().map(|id| self.alarms[*id].onset).min().unwrap_or(at);
         let surest = failing
             .iter()
             .copied()
             .min_by_key(|id| self.alarms[*id].layers.first().map(|l| l.0));
-        let eldest = self.eldest(failing, i64::MIN);
+        let eldest = self.eldest(failing, Minute::MIN);
         let (Some(surest), Some(id)) = (surest.map(|id| self.alarms[id].clone()), eldest) else {
             return Vec::new();
         };
@@ -174,7 +175,7 @@ impl Groups {
             state: surest.state,
             relay: None,
             found: LayerFinding {
-                onset: first,
+                onset: first.get(),
                 expected: surest.expected,
                 observed: surest.observed,
                 score: surest.score,

@@ -7,6 +7,7 @@ use super::impact::Impact;
 use super::impact_question::ImpactQuestion;
 use super::outcome_ratio::{FAILING, OutcomeRatio, Sensitivity, THROTTLED};
 use super::sample::{DAY, MONDAY, Rng, assess, assess_in};
+use mailpulse_time::Minute;
 
 /// A series: attempts a minute, usual share of bad ones, what a day's share varies by, and days.
 #[derive(Clone, Copy)]
@@ -196,7 +197,7 @@ fn alarms(failed: impl Fn(i64, (Id, Id, Id)) -> f64, deferred: impl Fn(i64, (Id,
         outcomes.retain(|outcome| outcome.tried > 0);
         flows.retain(|flow| flow.count > 0);
         let minute = FleetMinute {
-            at,
+            at: Minute::new(at),
             flows,
             outcomes,
             ..FleetMinute::default()
@@ -291,13 +292,17 @@ fn what_is_usual_of_all_providers_is_usual_of_a_new_one() {
             }
         };
         let minute = FleetMinute {
-            at,
+            at: Minute::new(at),
             outcomes: (0..known).map(outcome).collect(),
             ..FleetMinute::default()
         };
         engine.step(&names, &minute);
     }
-    let found: Vec<_> = engine.groups.shown().filter(|alarm| alarm.onset >= begin).collect();
+    let found: Vec<_> = engine
+        .groups
+        .shown()
+        .filter(|alarm| alarm.onset >= Minute::new(begin))
+        .collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
@@ -330,7 +335,7 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
         let number = at / 3;
         let is_bad = number % 50 == 0 || at >= begin && number % 5 < 3;
         FleetMinute {
-            at,
+            at: Minute::new(at),
             flows: if at % 3 == 0 {
                 vec![mail(0), mail(1)]
             } else {
@@ -348,8 +353,8 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
         minutes: (MONDAY..begin + DAY).map(minute).collect(),
     };
     let question = ImpactQuestion {
-        from: begin,
-        to: begin + 720,
+        from: Minute::new(begin),
+        to: Minute::new(begin + 720),
         failing: vec![0],
         ..ImpactQuestion::default()
     };
@@ -360,7 +365,7 @@ fn a_service_whose_mail_bounces_has_an_impact_with_counts_and_the_others_have_no
     assert_eq!((shop.impact, wiki.impact), (Impact::Bounced, Impact::None), "{all:#?}");
     assert!((144..=150).contains(&shop.bounced) && wiki.bounced < 10, "{all:#?}");
     assert_eq!(
-        (shop.onset.map(|onset| onset - begin < 10), shop.missing),
+        (shop.onset.map(|onset| onset - Minute::new(begin) < 10), shop.missing),
         (Some(true), shop.bounced)
     );
 }

@@ -98,6 +98,7 @@ impl Refusals {
 mod tests {
     use super::super::fleet::{Flow, FlowKind, NONE};
     use super::*;
+    use mailpulse_time::Minute;
 
     /// Services 0 and 1 hand in at host 2, service 2 at host 3, and all pass host 0.
     fn routes() -> Routes {
@@ -111,7 +112,7 @@ mod tests {
         };
         for (service, own) in [(0, 2), (1, 2), (2, 3)] {
             routes.add(
-                0,
+                Minute::EPOCH,
                 &[
                     flow(service, own, FlowKind::Accepted),
                     flow(service, 0, FlowKind::Passed),

@@ -3,6 +3,7 @@
 use super::alarm::{Alarm, Named, Scope};
 use super::fleet::{Id, Names};
 use super::group::Groups;
+use mailpulse_time::Minute;
 
 /// Alarms as they were before, and the names behind their numbers.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,7 @@ impl Groups {
             let Some(named) = renumbered(old.named, before.names, names) else {
                 continue;
             };
-            let Some(scope) = renumbered((old.scope, 0), before.names, names) else {
+            let Some(scope) = renumbered((old.scope, Minute::EPOCH), before.names, names) else {
                 continue;
             };
             if self.alarms.iter().any(|alarm| alarm.named == named) {
@@ -39,7 +40,7 @@ impl Groups {
                     && alarm.provisional == old.provisional
                     && (is_alike || alarm.state == old.state)
                     && is_free
-                    && alarm.overlaps(old.onset, old.ended.unwrap_or(i64::MAX))
+                    && alarm.overlaps(old.onset, old.ended.unwrap_or(Minute::MAX))
             };
             if let Some(id) = self.alarms.iter().find(is_it).map(|alarm| alarm.id) {
                 self.rename_alarm(id, named);
@@ -87,6 +88,7 @@ mod tests {
     use crate::alarm::{Layer, State};
 
     fn alarm(id: usize, scope: Scope, onset: i64, ended: Option<i64>) -> Alarm {
+        let (onset, ended) = (Minute::new(onset), ended.map(Minute::new));
         Alarm {
             id,
             named: (scope, onset),
@@ -135,7 +137,7 @@ mod tests {
             alarm(2, Scope::Relay(0), 500, None),
         ]);
         let mut part = alarm(3, Scope::Service(1), 502, Some(510));
-        (part.part_of, part.whole) = (Some(2), Some((Scope::Relay(0), 498)));
+        (part.part_of, part.whole) = (Some(2), Some((Scope::Relay(0), Minute::new(498))));
         let mut whole = alarm(2, Scope::Relay(0), 498, None);
         whole.took_in.push(part.named);
         let mut after = groups(vec![
@@ -152,13 +154,13 @@ mod tests {
         };
         after.keep_names(&new, judged);
         let named: Vec<Named> = after.alarms.iter().map(|alarm| alarm.named).collect();
-        assert_eq!(named[0], (Scope::Service(2), 100), "told as a since 100");
-        assert_eq!(named[1], (Scope::Service(0), 50));
-        assert_eq!(named[2], (Scope::Relay(0), 500));
-        assert_eq!(after.alarms[3].whole, Some((Scope::Relay(0), 500)));
+        assert_eq!(named[0], (Scope::Service(2), Minute::new(100)), "told as a since 100");
+        assert_eq!(named[1], (Scope::Service(0), Minute::new(50)));
+        assert_eq!(named[2], (Scope::Relay(0), Minute::new(500)));
+        assert_eq!(after.alarms[3].whole, Some((Scope::Relay(0), Minute::new(500))));
         assert_eq!(
             (after.alarms[0].onset, after.alarms[2].onset),
-            (97, 498),
+            (Minute::new(97), Minute::new(498)),
             "what is known of them is new"
         );
         // Again: nothing changes.

@@ -6,6 +6,7 @@ use super::fleet::{Fleet, Id};
 use super::impact::Impact;
 use super::impact_question::ImpactQuestion;
 use super::sample::{DAY, Fate, MONDAY, NIGHT, Trouble, assess, fleet};
+use mailpulse_time::Minute;
 
 /// Wednesday of the fourth week, 14:00.
 const CHANGE: i64 = MONDAY + 23 * DAY + 14 * 60;
@@ -15,10 +16,14 @@ const NEW: Id = NIGHT.len() as Id;
 fn renamed(trouble: &Trouble<'_>, is_noted: bool) -> Fleet {
     let mut fleet = fleet(6, 25, &NIGHT, trouble);
     fleet.names.services.push("devtools".to_owned());
-    for minute in fleet.minutes.iter_mut().filter(|minute| minute.at >= CHANGE) {
+    for minute in fleet
+        .minutes
+        .iter_mut()
+        .filter(|minute| minute.at >= Minute::new(CHANGE))
+    {
         let own = minute.flows.iter_mut().filter(|flow| flow.service == 0);
         own.for_each(|flow| flow.service = NEW);
-        if is_noted && minute.at == CHANGE {
+        if is_noted && minute.at == Minute::new(CHANGE) {
             minute.renamed.ended = vec![0];
         }
     }
@@ -37,7 +42,7 @@ fn stops(service: Id, from: i64) -> Trouble<'static> {
 
 fn told(fleet: &Fleet) -> Vec<Alarm> {
     let engine = Engine::replay(fleet, Options::default());
-    let late = |alarm: &&Alarm| alarm.ended.is_none_or(|ended| ended >= CHANGE);
+    let late = |alarm: &&Alarm| alarm.ended.is_none_or(|ended| ended >= Minute::new(CHANGE));
     engine.groups.told().filter(late).cloned().collect()
 }
 
@@ -57,7 +62,10 @@ fn an_alarm_of_a_name_that_ends_ends_with_it_and_says_why() {
     let mut alarms = told(&renamed(&stops(0, CHANGE - 300), true));
     alarms.retain(|alarm| matches!(alarm.scope, Scope::Service(_)));
     let [alarm] = &alarms[..] else { panic!("{alarms:#?}") };
-    assert_eq!((alarm.scope, alarm.ended), (Scope::Service(0), Some(CHANGE)));
+    assert_eq!(
+        (alarm.scope, alarm.ended),
+        (Scope::Service(0), Some(Minute::new(CHANGE)))
+    );
     let why = alarm.end.as_deref().unwrap();
     assert!(why.starts_with("attribution changed: "), "{why}");
     assert_eq!(alarm.evidence.last().map(String::as_str), Some(why));
@@ -77,13 +85,17 @@ fn a_name_that_other_mail_bears_is_young() {
     let with_part = |is_noted: bool| {
         let mut fleet = fleet(6, 25, &NIGHT, &Trouble::default());
         fleet.names.services.push("bots".to_owned());
-        for minute in fleet.minutes.iter_mut().filter(|minute| minute.at >= CHANGE) {
+        for minute in fleet
+            .minutes
+            .iter_mut()
+            .filter(|minute| minute.at >= Minute::new(CHANGE))
+        {
             let own = minute
                 .flows
                 .iter_mut()
                 .filter(|flow| flow.service == 8 && flow.host == 0);
             own.for_each(|flow| flow.service = NEW);
-            if is_noted && minute.at == CHANGE {
+            if is_noted && minute.at == Minute::new(CHANGE) {
                 minute.renamed.anew = vec![8];
             }
         }
@@ -97,8 +109,8 @@ fn a_name_that_other_mail_bears_is_young() {
 fn an_incident_expects_nothing_of_a_name_that_has_ended() {
     let fleet = renamed(&Trouble::default(), true);
     let question = |from: i64| ImpactQuestion {
-        from,
-        to: from + 300,
+        from: Minute::new(from),
+        to: Minute::new(from + 300),
         ..ImpactQuestion::default()
     };
     let of = |from: i64| assess(&fleet, &question(from)).into_iter().find(|one| one.service == 0);
@@ -120,10 +132,14 @@ fn a_hostgroup_that_gets_another_name_has_lost_nothing() {
         let mut fleet = fleet(6, 25, &NIGHT, &Trouble::default());
         let new = fleet.names.hostgroups.len() as Id;
         fleet.names.hostgroups.push("devtools".to_owned());
-        for minute in fleet.minutes.iter_mut().filter(|minute| minute.at >= CHANGE) {
+        for minute in fleet
+            .minutes
+            .iter_mut()
+            .filter(|minute| minute.at >= Minute::new(CHANGE))
+        {
             let own = minute.flows.iter_mut().filter(|flow| flow.hostgroup == 0);
             own.for_each(|flow| flow.hostgroup = new);
-            if is_noted && minute.at == CHANGE {
+            if is_noted && minute.at == Minute::new(CHANGE) {
                 minute.renamed.groups_ended = vec![0];
             }
         }

@@ -8,14 +8,15 @@ use super::episode::{Drop, DropEnd, EpisodeChange};
 use super::gap::Gap;
 use super::holidays::DayKind;
 use jiff::tz::TimeZone;
+use mailpulse_time::UtcS;
 
 /// What a history of one series tells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Replayed {
     /// Drops, oldest first.
     pub drops: Vec<Drop>,
-    /// From when on its findings are more than provisional, seconds since 1970; foreseen where it is too young.
-    pub sure_from: i64,
+    /// From when on its findings are more than provisional; foreseen where it is too young.
+    pub sure_from: UtcS,
     /// It is too young for that.
     pub young: bool,
 }
@@ -76,7 +77,7 @@ pub fn replay(
     drops.sort_by_key(|drop| drop.detected);
     Ok(Replayed {
         drops,
-        sure_from: sure.unwrap_or_else(|| detector.reaches(id, young_d)),
+        sure_from: UtcS::new(sure.unwrap_or_else(|| detector.reaches(id, young_d))),
         young: sure.is_none(),
     })
 }

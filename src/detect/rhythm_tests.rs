@@ -9,6 +9,7 @@ use super::impact_question::ImpactQuestion;
 use super::rhythm::{Rhythm, Rhythms};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, Sender, Trouble, assess, fleet, fleet_from, sender};
 use jiff::tz::TimeZone;
+use mailpulse_time::Minute;
 use std::sync::Arc;
 
 const OFFICE: Id = 1;
@@ -106,8 +107,8 @@ fn what_an_outage_cost_is_reckoned_by_the_clock_of_the_service() {
         let fleet = office(minute(first), from..from + 60);
         let expected = |rhythms: Rhythms| {
             let question = ImpactQuestion {
-                from,
-                to: from + 60,
+                from: Minute::new(from),
+                to: Minute::new(from + 60),
                 rhythms,
                 ..ImpactQuestion::default()
             };
@@ -116,7 +117,7 @@ fn what_an_outage_cost_is_reckoned_by_the_clock_of_the_service() {
         };
         // The same hour on the wall.
         let earlier = from - 7 * DAY + if first == TO_SUMMER { 60 } else { -60 };
-        let week_ago = fleet.between(earlier, earlier + 60);
+        let week_ago = fleet.between(Minute::new(earlier), Minute::new(earlier + 60));
         let usual = week_ago
             .iter()
             .flat_map(|minute| &minute.flows)
@@ -146,7 +147,7 @@ fn a_service_keeps_its_own_holidays_and_its_relay_keeps_them_with_it() {
         .to_string();
     let on_the_day = |rhythms: Rhythms| {
         let found = told(&fleet, rhythms);
-        let day = |alarm: &&Alarm| (alarm.detected - MONDAY) / DAY == day;
+        let day = |alarm: &&Alarm| (alarm.detected.get() - MONDAY) / DAY == day;
         found.iter().filter(day).map(|alarm| alarm.scope).collect::<Vec<_>>()
     };
     let holidays = Arc::new(Holidays::parse(&date[..10]).unwrap());

@@ -1,6 +1,7 @@
 //! Which way each service's mail goes: shares per host over the last weeks.
 
 use super::fleet::{Flow, FlowKind, Id, NONE};
+use mailpulse_time::{CivilDay, Minute};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ pub const ONLY: f64 = 0.95;
 /// Mail by service, host and hostgroup; old mail fades.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Routes {
-    day: Option<i64>,
+    day: Option<CivilDay>,
     by_host: BTreeMap<(Id, Id), f64>,
     by_group: BTreeMap<(Id, Id), f64>,
     total: BTreeMap<Id, f64>,
@@ -23,8 +24,8 @@ pub struct Routes {
 
 impl Routes {
     /// Takes a minute's mail.
-    pub fn add(&mut self, at: i64, flows: &[Flow]) {
-        let day = at.div_euclid(1440);
+    pub fn add(&mut self, at: Minute, flows: &[Flow]) {
+        let day = at.day();
         if self.day.is_some_and(|last| last != day) {
             let all = self.by_host.values_mut().chain(self.by_group.values_mut());
             let all = all.chain(self.group_host.values_mut()).chain(self.total.values_mut());

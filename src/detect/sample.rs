@@ -5,6 +5,7 @@ use super::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, LogMinute, NONE, Name
 use super::impact::{Assessment, ServiceImpact};
 use super::impact_question::ImpactQuestion;
 use super::mail_part::{MailPart, MinuteCounts};
+use mailpulse_time::Minute;
 
 /// 2018-05-07 00:00 UTC, a Monday, in minutes.
 pub const MONDAY: i64 = 25_427_520;
@@ -236,7 +237,7 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
         }
     }
     FleetMinute {
-        at,
+        at: Minute::new(at),
         flows,
         logs,
         ..FleetMinute::default()
@@ -260,9 +261,9 @@ pub fn telling(fleet: &Fleet) -> Vec<Id> {
 impl MailPart {
     /// Of minutes that follow one another.
     fn of(minutes: &[FleetMinute]) -> MailPart {
-        let first = minutes.first().map_or(0, |minute| minute.at);
+        let first = minutes.first().map_or(0, |minute| minute.at.get());
         let mut part = MailPart {
-            span: (first, first + minutes.len() as i64),
+            span: (Minute::new(first), Minute::new(first + minutes.len() as i64)),
             ..MailPart::default()
         };
         for minute in minutes {
@@ -277,7 +278,7 @@ impl MailPart {
                     _ => continue,
                 };
                 counts.resize(minutes.len(), MinuteCounts::default());
-                counts[(minute.at - first) as usize][place] += i64::from(flow.count);
+                counts[(minute.at - first).get() as usize][place] += i64::from(flow.count);
             }
             let taken = |flow: &&Flow| matches!(flow.what, FlowKind::Accepted | FlowKind::Passed | FlowKind::Foreign);
             part.ways.extend(minute.flows.iter().filter(taken));
@@ -289,7 +290,7 @@ impl MailPart {
                 };
                 part.copies.entry(outcome.service).or_default().add(counts);
             }
-            if minute.at == first {
+            if minute.at == Minute::new(first) {
                 part.renamed = minute.renamed.clone();
             }
         }
@@ -307,8 +308,8 @@ pub fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<S
         let minutes = fleet.between(from, end);
         let is_cut = |minute: &&FleetMinute| {
             let at = minute.at;
-            at % length == 0
-                || at % DAY == 0
+            at.get() % length == 0
+                || at.get() % DAY == 0
                 || at == question.from
                 || at == question.to
                 || !(minute.renamed.ended.is_empty() && minute.renamed.anew.is_empty())

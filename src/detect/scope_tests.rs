@@ -4,6 +4,7 @@ use super::alarm::{Alarm, Scope, State};
 use super::engine::{Engine, Options};
 use super::fleet::{Fleet, Flow, FlowKind};
 use super::sample::{DAY, Fate, MONDAY, ONE, Sender, Trouble, fleet};
+use mailpulse_time::Minute;
 
 /// The sender's own MTA.
 const SENDER: u32 = 2;
@@ -52,7 +53,7 @@ fn a_service_that_stops_is_its_own_alarm_while_its_relay_takes_other_mail() {
         let small = |scope| matches!(scope, Scope::Service(1..) | Scope::Hostgroup(1..));
         let about: Vec<_> = alarms
             .iter()
-            .filter(|alarm| alarm.detected >= stop && !small(alarm.scope))
+            .filter(|alarm| alarm.detected >= Minute::new(stop) && !small(alarm.scope))
             .collect();
         assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
         let alarm = about[0];
@@ -62,8 +63,11 @@ fn a_service_that_stops_is_its_own_alarm_while_its_relay_takes_other_mail() {
             "seed {seed}: {alarm:#?}"
         );
         assert_eq!((alarm.ended, &alarm.cause), (None, &None), "seed {seed}: {alarm:#?}");
-        assert!((0..60).contains(&(alarm.detected - stop)), "seed {seed}: {alarm:#?}");
-        assert!((alarm.onset - stop).abs() <= 30, "seed {seed}: {alarm:#?}");
+        assert!(
+            (0..60).contains(&(alarm.detected - Minute::new(stop))),
+            "seed {seed}: {alarm:#?}"
+        );
+        assert!((alarm.onset - Minute::new(stop)).abs() <= 30, "seed {seed}: {alarm:#?}");
         let said = alarm.evidence.join("; ");
         assert!(!said.contains("mx1001 took no mail"), "seed {seed}: {said}");
     }
@@ -81,7 +85,10 @@ fn a_relay_that_stops_under_one_large_and_some_small_services_is_the_relays_alar
     };
     for seed in 5..8 {
         let alarms = told(&fleet(seed, 20, &SHOP, &trouble));
-        let about: Vec<_> = alarms.iter().filter(|alarm| alarm.detected >= stop).collect();
+        let about: Vec<_> = alarms
+            .iter()
+            .filter(|alarm| alarm.detected >= Minute::new(stop))
+            .collect();
         assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
         let alarm = about[0];
         assert_eq!(
@@ -89,9 +96,15 @@ fn a_relay_that_stops_under_one_large_and_some_small_services_is_the_relays_alar
             (Scope::Relay(ONE), State::Dropped),
             "seed {seed}: {alarm:#?}"
         );
-        assert!((0..60).contains(&(alarm.detected - stop)), "seed {seed}: {alarm:#?}");
+        assert!(
+            (0..60).contains(&(alarm.detected - Minute::new(stop))),
+            "seed {seed}: {alarm:#?}"
+        );
         let ended = alarm.ended.expect("it is over");
-        assert!((stop + 590..stop + 660).contains(&ended), "seed {seed}: {alarm:#?}");
+        assert!(
+            (stop + 590..stop + 660).contains(&ended.get()),
+            "seed {seed}: {alarm:#?}"
+        );
     }
 }
 
@@ -102,8 +115,8 @@ fn with_a_sender(mut fleet: Fleet, back: i64) -> Fleet {
     let mut waiting = 0;
     for minute in &mut fleet.minutes {
         let mut more = Vec::new();
-        if (back..back + 30).contains(&minute.at) {
-            let count = waiting / (back + 30 - minute.at) as u32;
+        if (back..back + 30).contains(&minute.at.get()) {
+            let count = waiting / (back + 30 - minute.at.get()) as u32;
             waiting -= count;
             let flow = |host, what| Flow {
                 service: 0,
@@ -171,7 +184,10 @@ fn a_sender_that_cannot_reach_a_relay_that_others_reach_is_the_senders_alarm() {
             ..Trouble::default()
         };
         let alarms = told(&with_a_sender(fleet(seed, 24, &senders, &trouble), to));
-        let about: Vec<_> = alarms.iter().filter(|alarm| alarm.detected >= from).collect();
+        let about: Vec<_> = alarms
+            .iter()
+            .filter(|alarm| alarm.detected >= Minute::new(from))
+            .collect();
         assert_eq!(about.len(), 1, "seed {seed}: {about:#?}");
         let alarm = about[0];
         assert!(
@@ -183,9 +199,14 @@ fn a_sender_that_cannot_reach_a_relay_that_others_reach_is_the_senders_alarm() {
             (State::Stuck, &None),
             "{alarm:#?}"
         );
-        assert!((0..60).contains(&(alarm.detected - from)), "seed {seed}: {alarm:#?}");
         assert!(
-            alarm.ended.is_some_and(|ended| (to - 10..to + 180).contains(&ended)),
+            (0..60).contains(&(alarm.detected - Minute::new(from))),
+            "seed {seed}: {alarm:#?}"
+        );
+        assert!(
+            alarm
+                .ended
+                .is_some_and(|ended| (to - 10..to + 180).contains(&ended.get())),
             "seed {seed}: {alarm:#?}"
         );
     }

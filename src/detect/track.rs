@@ -6,6 +6,7 @@ use super::holidays::{DayKind, Holidays};
 use super::impact_question::{ImpactQuestion, Masked};
 use super::rhythm::Rhythm;
 use super::weekly::Weekly;
+use mailpulse_time::Minute;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,9 +24,9 @@ pub(super) struct Track {
     day: (i32, bool),
     weekly: Weekly,
     /// The fleet's first minute.
-    first: i64,
+    first: Minute,
     /// The first minute that is its own.
-    pub begin: i64,
+    pub begin: Minute,
     expected: f64,
     /// Minutes of the window that are holidays.
     pub holiday: i64,
@@ -34,21 +35,21 @@ pub(super) struct Track {
     pub through: BTreeMap<Id, u64>,
     pub failed: u64,
     pub retried: u64,
-    pub first_failure: Option<i64>,
-    pub last_before: Option<i64>,
-    pub recovered: Option<i64>,
+    pub first_failure: Option<Minute>,
+    pub last_before: Option<Minute>,
+    pub recovered: Option<Minute>,
     /// Minutes after the trouble: expected and observed.
     pub after: Vec<(f64, u64)>,
     /// The first of them, where it lies in the window.
-    pub after_from: Option<i64>,
+    pub after_from: Option<Minute>,
     /// Mails before the window.
     pub usual: u64,
     /// From this minute on the name is other mail's, or nobody's.
-    pub renamed: Option<i64>,
+    pub renamed: Option<Minute>,
 }
 
 impl Track {
-    pub fn new(rhythm: &Rhythm, first: i64) -> Track {
+    pub fn new(rhythm: &Rhythm, first: Minute) -> Track {
         Track {
             clock: CivilClock::new(rhythm.zone.clone()),
             holidays: Arc::clone(&rhythm.holidays),
@@ -84,12 +85,12 @@ impl Track {
     }
 
     /// Its mail bears other names from a minute on: nothing is expected any more.
-    pub fn rename(&mut self, at: i64) {
+    pub fn rename(&mut self, at: Minute) {
         self.renamed.get_or_insert(at);
     }
 
-    fn is_holiday(&mut self, at: i64) -> bool {
-        let day = self.clock.at(at.saturating_mul(60)).day;
+    fn is_holiday(&mut self, at: Minute) -> bool {
+        let day = self.clock.at(at.first_second().get()).day;
         if day != self.day.0 {
             self.day = (day, self.holidays.kind(day) == DayKind::Holiday);
         }
@@ -99,12 +100,12 @@ impl Track {
     /// Takes a minute: mails, mails that could not be handed in, and further attempts for them.
     pub fn minute(
         &mut self,
-        at: i64,
+        at: Minute,
         [mails, failed, retried]: [u64; 3],
         masked: Option<Masked>,
         question: &ImpactQuestion,
     ) {
-        let (wall, holiday) = (self.clock.wall(at), self.is_holiday(at));
+        let (wall, holiday) = (self.clock.wall(at.get()), self.is_holiday(at));
         let part = match (self.renamed, holiday) {
             (Some(_), _) => 0.0,
             (None, true) => HOLIDAY,

@@ -10,6 +10,7 @@ use super::fleet::Id;
 use super::forecast::{Forecast, Span};
 use super::gap::{BUSY_PER_DAY, Gap};
 use super::rhythm::Rhythm;
+use mailpulse_time::Minute;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,11 +116,11 @@ impl One {
     }
 }
 
-/// From when on volume alarms are complete, minutes since 1970.
+/// From when on volume alarms are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Complete {
     /// From then on every busy series has the history that it takes; every series, if none is busy.
-    pub from: i64,
+    pub from: Minute,
     /// Series that are meant.
     pub series: usize,
     /// Those of them that do not have it yet: for them it is foreseen.
@@ -311,7 +312,7 @@ impl Volumes {
             None => self.detector.reaches(one.id, self.days.0).div_euclid(60),
         });
         Some(Complete {
-            from: from.max()?,
+            from: Minute::new(from.max()?),
             series: meant().count(),
             young: meant().filter(|one| one.sure.is_none()).count(),
         })

@@ -6,6 +6,7 @@ use super::engine::finding;
 use super::fleet::Names;
 use super::group::{GroupFinding, Groups, Held, SAID_MAX};
 use super::routes::Routes;
+use mailpulse_time::Minute;
 
 /// What the sentence begins with.
 const MARK: &str = "worse:";
@@ -23,7 +24,7 @@ pub struct Worse {
 
 impl Groups {
     /// Adds what got worse to the open alarm of a volume, if the volume is what the alarm is about.
-    pub fn worsen(&mut self, at: i64, worse: Worse, routes: &Routes, names: &Names) -> Vec<Change> {
+    pub fn worsen(&mut self, at: Minute, worse: Worse, routes: &Routes, names: &Names) -> Vec<Change> {
         let Worse { scope, found, .. } = worse;
         let is_it = |held: &Held| held.layer == Layer::Volume && held.scope == scope && held.own;
         let Some(position) = self.held.iter().position(is_it) else {

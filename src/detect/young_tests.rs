@@ -3,6 +3,7 @@
 use super::alarm::{Alarm, Layer, Scope, State};
 use super::engine::{Engine, Options};
 use super::sample::{DAY, Fate, MONDAY, NIGHT, ONE, Trouble, fleet, sender};
+use mailpulse_time::Minute;
 
 /// Phabricator, which sends two mails a minute, sends nothing from a minute on, for six hours; all else goes on.
 fn stopped(from: i64) -> Trouble<'static> {
@@ -19,7 +20,7 @@ fn stopped(from: i64) -> Trouble<'static> {
 
 fn since(engine: &Engine, from: i64) -> Vec<&Alarm> {
     let shown = engine.groups.shown();
-    shown.filter(|alarm| alarm.detected >= from).collect()
+    shown.filter(|alarm| alarm.detected >= Minute::new(from)).collect()
 }
 
 #[test]
@@ -27,7 +28,11 @@ fn a_busy_service_that_is_silent_for_six_hours_is_an_alarm_after_its_first_day_a
     for (seed, day) in [(1, 2), (2, 3), (3, 8), (4, 11)] {
         let from = MONDAY + day * DAY + 12 * 60;
         let engine = Engine::replay(&fleet(seed, day + 2, &NIGHT, &stopped(from)), Options::default());
-        let told: Vec<_> = engine.groups.told().filter(|alarm| alarm.detected >= from).collect();
+        let told: Vec<_> = engine
+            .groups
+            .told()
+            .filter(|alarm| alarm.detected >= Minute::new(from))
+            .collect();
         assert_eq!(told.len(), 1, "day {day}: {told:#?}");
         let alarm = told[0];
         assert_eq!(
@@ -36,16 +41,19 @@ fn a_busy_service_that_is_silent_for_six_hours_is_an_alarm_after_its_first_day_a
             "{alarm:#?}"
         );
         assert!(alarm.layers.iter().any(|(layer, _)| *layer == Layer::Gap), "{alarm:#?}");
-        assert!((10..360).contains(&(alarm.detected - from)), "day {day}: {alarm:#?}");
-        assert!((alarm.onset - from).abs() <= 10, "day {day}: {alarm:#?}");
+        assert!(
+            (10..360).contains(&(alarm.detected - Minute::new(from))),
+            "day {day}: {alarm:#?}"
+        );
+        assert!((alarm.onset - Minute::new(from)).abs() <= 10, "day {day}: {alarm:#?}");
         let ended = alarm.ended.expect("it is over");
-        assert!((from + 360..from + 375).contains(&ended), "day {day}: {alarm:#?}");
+        assert!((from + 360..from + 375).contains(&ended.get()), "day {day}: {alarm:#?}");
         assert!(alarm.evidence[0].contains("has sent nothing for"), "{alarm:#?}");
         // What was provisional at first is this alarm now.
         let open = since(&engine, from)
             .into_iter()
             .filter(|alarm| alarm.scope == Scope::Service(0));
-        let open: Vec<_> = open.filter(|alarm| alarm.detected < from + 360).collect();
+        let open: Vec<_> = open.filter(|alarm| alarm.detected < Minute::new(from + 360)).collect();
         assert_eq!(open.len(), 1, "day {day}: {open:#?}");
     }
     // On its first day nothing is known of its gaps.
@@ -77,8 +85,15 @@ fn what_is_below_expectation_in_the_first_fourteen_days_is_shown_as_provisional_
     );
     let about: Vec<_> = shown.iter().filter(|alarm| alarm.scope == Scope::Service(0)).collect();
     assert_eq!(about.len(), 1, "{shown:#?}");
-    assert!((0..720).contains(&(about[0].detected - from)), "{about:#?}");
-    let told: Vec<_> = engine.groups.told().filter(|alarm| alarm.detected >= from).collect();
+    assert!(
+        (0..720).contains(&(about[0].detected - Minute::new(from))),
+        "{about:#?}"
+    );
+    let told: Vec<_> = engine
+        .groups
+        .told()
+        .filter(|alarm| alarm.detected >= Minute::new(from))
+        .collect();
     assert_eq!(told, [] as [&Alarm; 0]);
 
     // It does not put off what is certain: the relay stands still meanwhile.
@@ -87,16 +102,20 @@ fn what_is_below_expectation_in_the_first_fourteen_days_is_shown_as_provisional_
     for minute in silent
         .minutes
         .iter_mut()
-        .filter(|minute| (stop..stop + 300).contains(&minute.at))
+        .filter(|minute| (stop..stop + 300).contains(&minute.at.get()))
     {
         minute.flows.retain(|flow| flow.host != ONE);
     }
     let engine = Engine::replay(&silent, Options::default());
-    let told: Vec<_> = engine.groups.told().filter(|alarm| alarm.detected >= from).collect();
+    let told: Vec<_> = engine
+        .groups
+        .told()
+        .filter(|alarm| alarm.detected >= Minute::new(from))
+        .collect();
     assert_eq!(told.len(), 1, "{told:#?}");
     assert_eq!((told[0].scope, told[0].provisional), (Scope::Relay(ONE), false));
     assert!(
-        (told[0].onset - stop).abs() <= 2 && told[0].detected - stop <= 5,
+        (told[0].onset - Minute::new(stop)).abs() <= 2 && told[0].detected - Minute::new(stop) <= 5,
         "{told:#?}"
     );
 }
@@ -130,7 +149,10 @@ fn volume_alarms_are_complete_when_every_busy_series_has_fourteen_days() {
     // Foreseen while it is young, and then so. A day may be lost when a series' volume becomes known.
     let [early, late, then] = [6, 16, 21].map(|days| complete(days).expect("there is mail"));
     assert_eq!(late.from, then.from, "{late:?} {then:?}");
-    assert!([19, 20].map(|day| MONDAY + day * DAY).contains(&then.from), "{then:?}");
+    assert!(
+        [19, 20].map(|day| Minute::new(MONDAY + day * DAY)).contains(&then.from),
+        "{then:?}"
+    );
     assert!((0..=DAY).contains(&(then.from - early.from)), "{early:?} {then:?}");
     assert_eq!((early.young, then.young), (early.series, 0));
     assert!((1..late.series).contains(&late.young), "{late:?}");

@@ -9,6 +9,7 @@ mod entry;
 mod silence;
 mod words;
 
+use crate::model::time::Minute;
 pub use entries::{PlannedEntry, PlannedList, change, load};
 pub use entry::{KeptSilence, SilenceTarget, WorkMark};
 pub use silence::{AlarmSubject, AlertSilence, SilenceHours, SilencedSpan};
@@ -26,7 +27,7 @@ pub struct Planned {
 impl Planned {
     /// What holds an alarm back that was found at a minute since 1970, and until when.
     #[must_use]
-    pub fn held(&self, subject: AlarmSubject<'_>, detected: i64, ended: Option<i64>) -> Option<SilencedSpan<'_>> {
+    pub fn held(&self, subject: AlarmSubject<'_>, detected: Minute, ended: Option<Minute>) -> Option<SilencedSpan<'_>> {
         silence::held(&self.silences, subject, detected, ended)
     }
 }

@@ -1,14 +1,14 @@
 //! What is not reported, and when.
 
 use super::{KeptSilence, SilenceTarget};
-use crate::model::time::{MINUTE_S, UtcMs};
+use crate::model::time::{DAY_MIN, MINUTE_S, Minute, UtcMs, UtcS};
 use globset::{Glob, GlobMatcher};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
 /// Longest time for which the end of weekly windows is looked for, minutes.
-const LOOKED_MINUTES_MAX: i64 = 400 * 1440;
+const LOOKED_MINUTES_MAX: i64 = 400 * DAY_MIN;
 /// Most windows of one silence that are drawn.
 const WINDOWS_MAX: usize = 500;
 
@@ -194,8 +194,8 @@ impl AlertSilence {
 pub struct SilencedSpan<'s> {
     /// By what, when it was found.
     pub by: &'s AlertSilence,
-    /// The minute since 1970 in which it is reported if it lasts; `None` while no end is in sight.
-    pub until: Option<i64>,
+    /// The minute in which it is reported if it lasts; `None` while no end is in sight.
+    pub until: Option<Minute>,
     /// It was over before it could be reported.
     pub is_never_reported: bool,
 }
@@ -204,12 +204,12 @@ pub struct SilencedSpan<'s> {
 pub(super) fn held<'s>(
     silences: &'s [AlertSilence],
     subject: AlarmSubject<'_>,
-    detected: i64,
-    ended: Option<i64>,
+    detected: Minute,
+    ended: Option<Minute>,
 ) -> Option<SilencedSpan<'s>> {
     let concerned: Vec<&AlertSilence> = silences.iter().filter(|one| one.concerns(subject)).collect();
-    let at = |minute: i64| {
-        let time = Timestamp::from_second(minute * MINUTE_S).ok()?;
+    let at = |minute: Minute| {
+        let time = minute.start().timestamp().ok()?;
         concerned.iter().copied().find(|silence| silence.is_time(time))
     };
     let by = at(detected)?;
@@ -217,9 +217,7 @@ pub(super) fn held<'s>(
     let mut until = Some(detected);
     while let Some(silence) = at(minute) {
         // It ends at a minute that it names, unless hours of the week do.
-        let end = silence
-            .until
-            .map(|end| (end.as_second() + MINUTE_S - 1).div_euclid(MINUTE_S));
+        let end = silence.until.map(|end| (UtcS::from(end) + MINUTE_S - 1).minute());
         minute = match (&silence.weekly, end) {
             (None, Some(end)) => end.max(minute + 1),
             (None, None) => return Some(never(by, ended)),
@@ -237,7 +235,7 @@ pub(super) fn held<'s>(
     })
 }
 
-fn never(by: &AlertSilence, ended: Option<i64>) -> SilencedSpan<'_> {
+fn never(by: &AlertSilence, ended: Option<Minute>) -> SilencedSpan<'_> {
     SilencedSpan {
         by,
         until: None,
@@ -262,8 +260,8 @@ mod tests {
         .unwrap()
     }
 
-    fn minute(text: &str) -> i64 {
-        text.parse::<Timestamp>().unwrap().as_second() / 60
+    fn minute(text: &str) -> Minute {
+        Minute::new(text.parse::<Timestamp>().unwrap().as_second() / 60)
     }
 
     const MX1001: AlarmSubject<'static> = AlarmSubject {
@@ -341,7 +339,7 @@ mod tests {
             ..relay("2018-06-06T18:55:00Z", "2018-06-06T19:55:00Z")
         };
         // 2018-06-09 was a Saturday.
-        let ms = |text: &str| Minute::new(minute(text)).start();
+        let ms = |text: &str| minute(text).start();
         let window = (ms("2018-06-08T00:00:00Z"), ms("2018-06-17T01:00:00Z"));
         assert_eq!(
             silence.spans(window),

@@ -38,7 +38,7 @@ pub fn overview_of(
     let watched = match asked.is_standing {
         true => WatchSeen::NotAsked,
         false => match alert_state(config)?.0.judged {
-            Some(judged_s) => WatchSeen::Last(UtcMs::from_seconds(judged_s)),
+            Some(judged) => WatchSeen::Last(judged.start()),
             None => WatchSeen::Never,
         },
     };

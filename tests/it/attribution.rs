@@ -101,7 +101,7 @@ impl Live {
         let fleet = fleet_after(&place.store(), window, self.names.clone()).unwrap();
         for minute in &fleet.minutes {
             self.engine.step(&fleet.names, minute);
-            self.next = minute.at + 1;
+            self.next = (minute.at + 1).get();
         }
         self.names = fleet.names;
     }
@@ -111,7 +111,7 @@ impl Live {
         let about = |alarm: &Alarm| {
             let (kind, name) = alarm.scope.named(&self.names);
             let (from, found, to) = (alarm.onset, alarm.detected, alarm.ended);
-            format!("{kind}/{name} {from} {found} {to:?} {:?}", alarm.end)
+            format!("{kind}/{name} {from:?} {found:?} {to:?} {:?}", alarm.end)
         };
         self.engine.groups.told().map(about).collect()
     }

@@ -353,11 +353,11 @@ fn history_in_two_parts_says_the_same_as_the_whole() {
     let store = place.store();
     let whole = fleet(&store, Window::ALL).unwrap();
     let (first, last) = whole.span();
-    let half = (last - first) / 2 + first;
-    let part = |since, until, names| {
+    let half = first + (last - first) / 2;
+    let part = |since: Minute, until: Minute, names| {
         let window = Window {
-            since_ms: Minute::new(since).start(),
-            until_ms: Minute::new(until).start(),
+            since_ms: since.start(),
+            until_ms: until.start(),
         };
         fleet_after(&store, window, names).unwrap()
     };
@@ -372,7 +372,7 @@ fn history_in_two_parts_says_the_same_as_the_whole() {
             .map(|(at, flow)| {
                 let host = if flow.host == NONE { "-" } else { names.host(flow.host) };
                 let service = names.service(flow.service);
-                format!("{at} {service} {host} {:?} {}", flow.what, flow.count)
+                format!("{at:?} {service} {host} {:?} {}", flow.what, flow.count)
             })
             .collect();
         all.sort();

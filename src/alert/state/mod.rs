@@ -5,7 +5,7 @@ use super::delivery::{Backlog, DeliveryRound};
 use super::target::AlertTarget;
 use super::{About, AlertChannel, Notice, Results, Undelivered};
 use crate::files;
-use crate::model::time::DAY_S;
+use crate::model::time::{DAY_S, UtcS};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -24,8 +24,8 @@ pub const FILE: &str = "alerts.json";
 pub struct SeenAlarm {
     /// What would be reported.
     pub notice: Notice,
-    /// When it was found, seconds since 1970.
-    pub detected: i64,
+    /// When it was found.
+    pub detected: UtcS,
     /// It is not to be sent now.
     pub silenced: bool,
     /// It is shown, and sent to nobody.
@@ -38,8 +38,8 @@ pub struct SeenAlarm {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertState {
-    /// Until when mail has been judged, seconds since 1970; `None` before the first round.
-    pub judged: Option<i64>,
+    /// Until when mail has been judged; `None` before the first round.
+    pub judged: Option<UtcS>,
     /// Episodes that have been reported and fire.
     pub firing: Vec<Notice>,
     /// Episodes that last and are not reported, because a silence holds.
@@ -48,9 +48,9 @@ pub struct AlertState {
     /// Findings that last and are provisional: shown, and not reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisional: Vec<Notice>,
-    /// From when on volume alarms are complete, seconds since 1970.
+    /// From when on volume alarms are complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub complete: Option<i64>,
+    pub complete: Option<UtcS>,
     /// What waits, by channel.
     queues: BTreeMap<String, VecDeque<Notice>>,
     /// What was refused, and until when a receiver is left alone, by channel.
@@ -58,7 +58,7 @@ pub struct AlertState {
     backlogs: BTreeMap<String, Backlog>,
     /// When something was last sent, by channel.
     #[serde(skip)]
-    repeated: BTreeMap<String, i64>,
+    repeated: BTreeMap<String, UtcS>,
 }
 
 impl AlertState {
@@ -106,7 +106,7 @@ impl AlertState {
 
     /// Compares what the detection sees with what has been reported, and queues the difference. `judged` is the end of the
     /// time that was judged. In the first round only what fires is news.
-    pub fn update(&mut self, seen: &[SeenAlarm], judged: i64) {
+    pub fn update(&mut self, seen: &[SeenAlarm], judged: UtcS) {
         let mut news = Vec::new();
         let mut matched = vec![false; seen.len()];
         let firing = std::mem::take(&mut self.firing);
@@ -136,10 +136,7 @@ impl AlertState {
             let ends = ended.map_or(judged, |(ends, _)| ends);
             over.ends = Some(ends);
             if let Some(end @ serde_json::Value::Null) = over.alarm.get_mut("ended") {
-                *end = jiff::Timestamp::from_second(ends)
-                    .unwrap_or_default()
-                    .to_string()
-                    .into();
+                *end = ends.timestamp().unwrap_or_default().to_string().into();
             }
             news.push(over);
         }
@@ -172,7 +169,7 @@ impl AlertState {
             }
         }
         // Only a clock that was set back goes back so far: then it is now that counts.
-        let before = self.judged.filter(|before| before - judged <= DAY_S);
+        let before = self.judged.filter(|before| *before - judged <= DAY_S);
         self.judged = Some(judged.max(before.unwrap_or(judged)));
     }
 
@@ -222,7 +219,7 @@ impl AlertState {
     }
 
     /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
-    pub fn deliver(&mut self, channels: &[Box<dyn AlertChannel>], now: i64) -> Vec<Undelivered> {
+    pub fn deliver(&mut self, channels: &[Box<dyn AlertChannel>], now: UtcS) -> Vec<Undelivered> {
         let rounds: Vec<DeliveryRound> = channels.iter().map(|channel| self.due(channel.as_ref(), now)).collect();
         let results: Vec<Results> = std::thread::scope(|scope| {
             let start = |(channel, round): (_, &'_ DeliveryRound)| {
@@ -259,7 +256,7 @@ impl AlertState {
     }
 
     /// What a channel is to be sent now.
-    fn due(&self, channel: &dyn AlertChannel, now: i64) -> DeliveryRound {
+    fn due(&self, channel: &dyn AlertChannel, now: UtcS) -> DeliveryRound {
         let name = channel.name();
         let none = Backlog::default();
         let backlog = self.backlogs.get(&name).unwrap_or(&none);
@@ -268,7 +265,7 @@ impl AlertState {
         }
         let queue = self.queues.get(&name);
         let waiting = queue.is_some_and(|queue| !queue.is_empty());
-        let old = self.repeated.get(&name).is_none_or(|last| now - last >= AGAIN_S);
+        let old = self.repeated.get(&name).is_none_or(|last| now - *last >= AGAIN_S);
         let again: &[Notice] = match channel.wants_repetition() && (waiting || old) {
             true => &self.firing,
             false => &[],
@@ -286,10 +283,10 @@ pub struct ChannelState {
     pub waiting: usize,
     /// Notices that it refused, and that are tried again.
     pub refused: usize,
-    /// Since when deliveries fail, seconds since 1970; `None` while they do not.
-    pub since: Option<i64>,
-    /// When it was last tried in vain, seconds since 1970.
-    pub tried: Option<i64>,
+    /// Since when deliveries fail; `None` while they do not.
+    pub since: Option<UtcS>,
+    /// When it was last tried in vain.
+    pub tried: Option<UtcS>,
     /// Why the last try failed.
     pub why: Option<String>,
 }

@@ -3,11 +3,11 @@
 use crate::analysis::alarms::{find, notice_id};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
-use crate::model::time::{MINUTE_MS, UtcMs};
+use crate::model::time::Minute;
 use crate::query::Window;
 use anyhow::{Result, anyhow};
 
-pub(super) fn of_alarm(groups: &Groups, id: &str, names: &Names, end: i64) -> Result<Window> {
+pub(super) fn of_alarm(groups: &Groups, id: &str, names: &Names, end: Minute) -> Result<Window> {
     let alarm = find(groups, id.trim(), names).ok_or_else(|| {
         let last: Vec<String> = groups.told().map(|alarm| notice_id(alarm, names)).collect();
         let last = last.iter().rev().take(5).map(String::as_str).collect::<Vec<_>>();
@@ -22,7 +22,7 @@ pub(super) fn of_alarm(groups: &Groups, id: &str, names: &Names, end: i64) -> Re
     })?;
     let until = alarm.ended.unwrap_or(end);
     Ok(Window {
-        since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
-        until_ms: UtcMs::new(until.max(alarm.onset + 1) * MINUTE_MS),
+        since_ms: alarm.onset.start(),
+        until_ms: until.max(alarm.onset + 1).start(),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::Incident;
 use super::report::escaped;
-use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
+use crate::model::time::{UtcMs, rfc3339};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
 use crate::store::columnar::{LookupKey, Table, Values};
@@ -56,8 +56,8 @@ pub fn lost_messages(
 ) -> Result<LostMessages, QueryError> {
     let (from, until) = incident.judged.span;
     let window = Window {
-        since_ms: UtcMs::new(from * MINUTE_MS),
-        until_ms: UtcMs::new(until * MINUTE_MS),
+        since_ms: from.start(),
+        until_ms: until.start(),
     };
     // A failure that is followed by a success is not looked for beyond what is shown: one more tells that there are others.
     let text = format!(

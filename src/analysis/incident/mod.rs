@@ -20,7 +20,7 @@ use crate::detect::impact::{Assessment, ServiceImpact, watched};
 use crate::detect::impact_question::{ImpactQuestion, Masked};
 use crate::detect::rhythm::Rhythms;
 use crate::detect::routes::Routes;
-use crate::model::time::{MINUTE_MS, UtcMs};
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::planned::Planned;
 use crate::query::Window;
 use crate::query::history::MailHistory;
@@ -37,7 +37,7 @@ pub struct Incident {
     /// Names of what was found.
     pub names: Names,
     /// The minute after the last that was looked at.
-    pub end: i64,
+    pub end: Minute,
     /// From when on volume alarms are complete.
     pub complete: Completeness,
     /// Planned work: the timeline has it.
@@ -58,7 +58,7 @@ pub struct Judged {
     /// What the remote sides said most often, by what an alarm or an impact is about.
     pub replies: Replies,
     /// First minute of the trouble, and the one after its recovery, as far as that was looked at.
-    pub span: (i64, i64),
+    pub span: (Minute, Minute),
 }
 
 /// Minutes that are read beyond `--until`: the most that a recovery is watched, to see whether the trouble was over.
@@ -123,12 +123,12 @@ struct KnownAtEnd {
     complete: Completeness,
     names: Names,
     /// The minute after the last that is looked at.
-    end: i64,
+    end: Minute,
 }
 
 /// The alarms as they were known at a window's end, and the minute after the last of the history's that counts, of which `end` is
 /// the end: if the window ends with the trouble, the recovery is looked at as well.
-fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd> {
+fn known(mut history: Replay<'_>, window: Window, end: Minute) -> Result<KnownAtEnd> {
     let (from, until) = (window.since_ms.minute(), ceiling(window.until_ms));
     let mut at_until = None;
     while let Some(minutes) = history.next_part()? {
@@ -143,13 +143,13 @@ fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd
     let engine = history.engine;
     let (mut groups, complete) = at_until.unwrap_or_else(|| (engine.groups.clone(), Completeness::of(&engine)));
     groups.learn_ends(&engine.groups, until + MEANT);
-    let about = about_mail(&groups, from.get(), until);
-    let over = match cause_of(&about, from.get(), until) {
+    let about = about_mail(&groups, from, until);
+    let over = match cause_of(&about, from, until) {
         Some(cause) => Some(cause.silent_to),
         None => about
             .iter()
             .map(|alarm| alarm.ended)
-            .max_by_key(|ended| ended.unwrap_or(i64::MAX)),
+            .max_by_key(|ended| ended.unwrap_or(Minute::MAX)),
     };
     let is_meant = match over {
         // Without an alarm the window says what is meant.
@@ -165,13 +165,13 @@ fn known(mut history: Replay<'_>, window: Window, end: i64) -> Result<KnownAtEnd
 }
 
 /// Alarms about mail that overlap a window.
-fn about_mail(groups: &Groups, from: i64, to: i64) -> Vec<&Alarm> {
+fn about_mail(groups: &Groups, from: Minute, to: Minute) -> Vec<&Alarm> {
     let all = groups.told().filter(|alarm| alarm.overlaps(from, to));
     all.filter(|alarm| alarm.state.is_about_mail()).collect()
 }
 
 /// The relay that stood still for most of a window.
-fn cause_of(alarms: &[&Alarm], from: i64, to: i64) -> Option<Cause> {
+fn cause_of(alarms: &[&Alarm], from: Minute, to: Minute) -> Option<Cause> {
     let shared = |cause: &&Cause| cause.silent_to.unwrap_or(to).min(to) - cause.silent_from.max(from);
     let causes = alarms.iter().filter_map(|alarm| alarm.cause.as_ref());
     causes.max_by_key(shared).cloned()
@@ -179,7 +179,7 @@ fn cause_of(alarms: &[&Alarm], from: i64, to: i64) -> Option<Cause> {
 
 /// Judges all services in a window of a history that was replayed.
 pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms, window: Window) -> Result<Judged> {
-    let (from, to) = (window.since_ms.minute().get(), ceiling(window.until_ms));
+    let (from, to) = (window.since_ms.minute(), ceiling(window.until_ms));
     let overlaps = |alarm: &&Alarm| alarm.overlaps(from, to);
     let alarms: Vec<Alarm> = groups.told().filter(overlaps).cloned().collect();
     let cause = cause_of(&about_mail(groups, from, to), from, to);
@@ -190,14 +190,14 @@ pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms,
         .and_then(|cause| cause.silent_to)
         .map_or(to, |end| end.min(to).max(from + 1));
     let PastWays { routes, tells, copies } = past.ways(from)?;
-    let known = past.span.1.min(to + watched(from, to)).max(to) * MINUTE_MS;
+    let known = past.span.1.min(to + watched(from, to)).max(to);
     let silent = Window {
-        since_ms: UtcMs::new(from * MINUTE_MS),
-        until_ms: UtcMs::new(to * MINUTE_MS),
+        since_ms: from.start(),
+        until_ms: to.start(),
     };
-    let queued = queued(past.store, silent, UtcMs::new(known), &past.names)?;
+    let queued = queued(past.store, silent, known.start(), &past.names)?;
     let so_far = Window {
-        until_ms: UtcMs::new(known),
+        until_ms: known.start(),
         ..silent
     };
     let question = ImpactQuestion {
@@ -232,7 +232,7 @@ pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms,
         alarms,
         services,
         routes,
-        span: (from, known.div_euclid(MINUTE_MS)),
+        span: (from, known),
     })
 }
 
@@ -241,7 +241,7 @@ fn masked<'a>(alarms: impl Iterator<Item = &'a Alarm>, routes: &Routes) -> BTree
     let mut masked: BTreeMap<Id, Vec<Masked>> = BTreeMap::new();
     for alarm in alarms {
         let seen = alarm.state.is_about_mail();
-        let ended = alarm.ended.unwrap_or(i64::MAX);
+        let ended = alarm.ended.unwrap_or(Minute::MAX);
         let span = Masked {
             from: alarm.onset,
             to: if seen { ended.min(alarm.onset + ACCEPTED) } else { ended },
@@ -303,8 +303,8 @@ fn named<'a>(alarms: impl Iterator<Item = &'a Alarm>) -> Vec<Id> {
     about.collect()
 }
 
-fn ceiling(at: UtcMs) -> i64 {
-    at.saturating_add(MINUTE_MS - 1).minute().get()
+fn ceiling(at: UtcMs) -> Minute {
+    at.saturating_add(MINUTE_MS - 1).minute()
 }
 
 impl std::ops::Deref for Incident {
@@ -326,8 +326,8 @@ impl Judged {
         only.collect()
     }
 
-    /// First alarm, as minutes since 1970.
-    pub fn first_alarm(&self) -> Option<i64> {
+    /// First alarm.
+    pub fn first_alarm(&self) -> Option<Minute> {
         self.alarms.iter().map(|alarm| alarm.detected).min()
     }
 }

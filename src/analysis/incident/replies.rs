@@ -3,7 +3,6 @@
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::{Id, Names};
 use crate::detect::impact::{Impact, ServiceImpact};
-use crate::model::time::{MINUTE_MS, UtcMs};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, quoted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +107,8 @@ pub fn reply_until_found(
         return Ok(None);
     }
     let window = Window {
-        since_ms: UtcMs::new(alarm.onset * MINUTE_MS),
-        until_ms: UtcMs::new(alarm.detected * MINUTE_MS),
+        since_ms: alarm.onset.start(),
+        until_ms: alarm.detected.start(),
     };
     let replies = replies(store, names, std::slice::from_ref(alarm), &[], window)?;
     Ok(replies.of(alarm.scope, alarm.state).cloned())

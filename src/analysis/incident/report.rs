@@ -105,8 +105,8 @@ fn reply_json(reply: &FrequentReply) -> Value {
     json
 }
 
-/// What happened when, in minutes since 1970.
-pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
+/// What happened, and in which minute.
+pub fn timeline(incident: &Incident) -> Vec<(Minute, String)> {
     let names = &incident.names;
     let mut events = Vec::new();
     match &incident.cause {
@@ -168,7 +168,7 @@ pub fn timeline(incident: &Incident) -> Vec<(i64, String)> {
 }
 
 /// Beginning and end where no relay stood still: by the alarms about mail, else by the services that were hurt.
-fn without_relay(incident: &Incident) -> Vec<(i64, String)> {
+fn without_relay(incident: &Incident) -> Vec<(Minute, String)> {
     let names = &incident.names;
     let mut events = Vec::new();
     let about_mail = || incident.alarms.iter().filter(|alarm| alarm.state.is_about_mail());
@@ -177,7 +177,7 @@ fn without_relay(incident: &Incident) -> Vec<(i64, String)> {
         let (kind, name) = alarm.scope.named(names);
         let what = format!("first missing mail: {kind} {name} {}", alarm.state.as_str());
         events.push((alarm.onset, what));
-        let last = about_mail().max_by_key(|alarm| alarm.ended.unwrap_or(i64::MAX));
+        let last = about_mail().max_by_key(|alarm| alarm.ended.unwrap_or(Minute::MAX));
         if let Some((ended, alarm)) = last.and_then(|alarm| Some((alarm.ended?, alarm))) {
             let (kind, name) = alarm.scope.named(names);
             events.push((ended, format!("recovery: {kind} {name} sends again")));
@@ -189,14 +189,14 @@ fn without_relay(incident: &Incident) -> Vec<(i64, String)> {
     }
     let back = hurt(incident).map(|one| (one.recovered, one.service));
     // One that has not recovered is the last of all.
-    if let Some((Some(at), service)) = back.max_by_key(|(at, _)| at.unwrap_or(i64::MAX)) {
+    if let Some((Some(at), service)) = back.max_by_key(|(at, _)| at.unwrap_or(Minute::MAX)) {
         events.push((at, format!("recovery: service {} sends again", names.service(service))));
     }
     events
 }
 
-/// When the first mail was missing, minutes since 1970.
-fn first_missing(incident: &Incident) -> Option<i64> {
+/// When the first mail was missing.
+fn first_missing(incident: &Incident) -> Option<Minute> {
     match &incident.cause {
         Some(cause) => Some(cause.silent_from),
         None => without_relay(incident).first().map(|(at, _)| *at),
@@ -262,8 +262,8 @@ pub fn summary(incident: &Incident) -> String {
     };
     let mut said = match &incident.cause {
         Some(cause) => {
-            let known = incident.window.until_ms.minute().min(Minute::new(incident.end));
-            let to = cause.silent_to.unwrap_or(known.get());
+            let known = incident.window.until_ms.minute().min(incident.end);
+            let to = cause.silent_to.unwrap_or(known);
             let lasted = human::duration((to - cause.silent_from) * MINUTE_MS);
             let relay = escaped(names.host(cause.relay));
             let from = minute(cause.silent_from);

@@ -4,7 +4,7 @@ use super::snapshot::{Snapshot, Standing, header};
 use super::subject::KeptSubject;
 use crate::detect::engine::Options;
 use crate::files;
-use crate::model::time::Minute;
+use crate::model::time::{DAY_MIN, HOUR_MIN, Minute};
 use crate::query::QueryError;
 use crate::query::history::MailHistory;
 use anyhow::{Context as _, Result};
@@ -17,17 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Extension of the files; their names are the minutes.
 const EXTENSION: &str = "kept";
 
-const HOUR: i64 = 60;
-const DAY: i64 = 1440;
 /// A snapshot is written at each quarter of an hour.
 pub(crate) const EVERY: i64 = 15;
 /// Those of the last hours are all kept, so that rows of minutes ago cost minutes.
-const QUARTERS: i64 = 2 * HOUR;
+const QUARTERS: i64 = 2 * HOUR_MIN;
 /// For rows of the last day, some of that day are.
-const HOURS: i64 = 26 * HOUR;
-const HOURLY: i64 = 3 * HOUR;
+const HOURS: i64 = 26 * HOUR_MIN;
+const HOURLY: i64 = 3 * HOUR_MIN;
 /// Daily ones, and weekly ones beyond.
-const DAYS: i64 = 14 * DAY;
+const DAYS: i64 = 14 * DAY_MIN;
 /// So many are kept whatever their size: the newest, and one to go back to.
 const LEAST: usize = 2;
 
@@ -35,7 +33,7 @@ const LEAST: usize = 2;
 const MEMORY_MAX: u64 = 12 << 20;
 
 /// Snapshots by their minutes.
-type MemorySnapshots = BTreeMap<i64, Arc<[u8]>>;
+type MemorySnapshots = BTreeMap<Minute, Arc<[u8]>>;
 
 /// Snapshots of the detection in a folder.
 #[derive(Debug, Clone)]
@@ -53,7 +51,7 @@ enum SnapshotPlace {
 
 /// A snapshot that may be read.
 struct SnapshotFile {
-    at: i64,
+    at: Minute,
     place: SnapshotPlace,
     bytes: u64,
 }
@@ -69,7 +67,7 @@ impl SnapshotFile {
     fn name(&self) -> String {
         match &self.place {
             SnapshotPlace::File(path) => path.display().to_string(),
-            SnapshotPlace::Memory(_) => format!("the state of minute {}", self.at),
+            SnapshotPlace::Memory(_) => format!("the state of minute {}", self.at.get()),
         }
     }
 }
@@ -105,7 +103,7 @@ impl Kept {
         &self,
         store: &dyn MailHistory,
         options: &Options,
-        (since, until): (i64, i64),
+        (since, until): (Minute, Minute),
     ) -> Result<Option<Snapshot>, QueryError> {
         let entries = self.entries();
         if entries.iter().all(|entry| entry.at > until) {
@@ -123,7 +121,7 @@ impl Kept {
                     continue;
                 }
             };
-            if let Some(changed) = store.first_change(&mark, Minute::new(since.min(entry.at)), Minute::new(entry.at))? {
+            if let Some(changed) = store.first_change(&mark, since.min(entry.at), entry.at)? {
                 tracing::debug!("{}: rows changed since minute {}", entry.name(), changed.get());
                 continue;
             }
@@ -136,13 +134,16 @@ impl Kept {
     }
 
     /// Whether a snapshot of a minute would be kept while the detection stands at another.
-    pub fn is_wanted(at: i64, now: i64) -> bool {
+    pub fn is_wanted(at: Minute, now: Minute) -> bool {
         let age = now - at;
-        let day = at.div_euclid(DAY);
-        let is_midnight = at % DAY == 0;
+        let day = at.day();
+        let is_midnight = at == day.first_minute();
         // 1970-01-05 was a Monday.
-        let is_monday = is_midnight && (day - 4).rem_euclid(7) == 0;
-        age < QUARTERS && at % EVERY == 0 || age < HOURS && at % HOURLY == 0 || age < DAYS && is_midnight || is_monday
+        let is_monday = is_midnight && (day - 4).get().rem_euclid(7) == 0;
+        age < QUARTERS && at == at.floor_to(EVERY)
+            || age < HOURS && at == at.floor_to(HOURLY)
+            || age < DAYS && is_midnight
+            || is_monday
     }
 
     /// Writes a snapshot, and removes those that are not wanted any more, or would take more than so many bytes.
@@ -161,7 +162,7 @@ impl Kept {
         let name = || self.folder.display().to_string();
         files::make_folder(&self.folder).with_context(name)?;
         let bytes = snapshot.to_bytes(subject)?;
-        let path = self.folder.join(format!("{}.{EXTENSION}", snapshot.at));
+        let path = self.folder.join(format!("{}.{EXTENSION}", snapshot.at.get()));
         files::write_whole(&path, &bytes)
             .and_then(|()| files::sync_folder(&self.folder))
             .with_context(|| path.display().to_string())?;
@@ -172,7 +173,7 @@ impl Kept {
     ///
     /// # Errors
     /// The disk.
-    pub fn remove_after(&self, minute: i64) -> io::Result<()> {
+    pub fn remove_after(&self, minute: Minute) -> io::Result<()> {
         if let Some(memory) = &self.memory {
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
             memory.retain(|at, _| *at <= minute);
@@ -191,7 +192,7 @@ impl Kept {
     }
 
     /// Minutes and bytes of what is kept, oldest first.
-    pub fn list(&self) -> Vec<(i64, u64)> {
+    pub fn list(&self) -> Vec<(Minute, u64)> {
         self.files().iter().map(|entry| (entry.at, entry.bytes)).collect()
     }
 
@@ -210,7 +211,7 @@ impl Kept {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let entry = |file: fs::DirEntry| {
             let path = file.path();
-            let at = path.file_stem()?.to_str()?.parse().ok()?;
+            let at = Minute::new(path.file_stem()?.to_str()?.parse().ok()?);
             let is_kept = path.extension().is_some_and(|extension| extension == EXTENSION);
             let bytes = file.metadata().ok().filter(|found| found.is_file())?.len();
             let place = SnapshotPlace::File(path);
@@ -221,14 +222,14 @@ impl Kept {
         entries
     }
 
-    fn thin(&self, now: i64, bytes_max: u64) -> io::Result<()> {
+    fn thin(&self, now: Minute, bytes_max: u64) -> io::Result<()> {
         remove(superfluous(self.files(), now, bytes_max).iter())
     }
 }
 
 /// What is in memory, oldest first.
 fn held(memory: &MemorySnapshots) -> Vec<SnapshotFile> {
-    let entry = |(at, bytes): (&i64, &Arc<[u8]>)| SnapshotFile {
+    let entry = |(at, bytes): (&Minute, &Arc<[u8]>)| SnapshotFile {
         at: *at,
         bytes: bytes.len() as u64,
         place: SnapshotPlace::Memory(Arc::clone(bytes)),
@@ -237,7 +238,7 @@ fn held(memory: &MemorySnapshots) -> Vec<SnapshotFile> {
 }
 
 /// Those that are not wanted any more, or would take more than so many bytes.
-fn superfluous(mut entries: Vec<SnapshotFile>, now: i64, bytes_max: u64) -> Vec<SnapshotFile> {
+fn superfluous(mut entries: Vec<SnapshotFile>, now: Minute, bytes_max: u64) -> Vec<SnapshotFile> {
     let newest = entries.len().saturating_sub(LEAST);
     let (old, new) = (entries.drain(..newest).collect::<Vec<_>>(), entries);
     let (mut left, mut gone): (Vec<_>, Vec<_>) = old.into_iter().partition(|entry| Kept::is_wanted(entry.at, now));
@@ -257,7 +258,7 @@ fn remove<'e>(mut entries: impl Iterator<Item = &'e SnapshotFile>) -> io::Result
 }
 
 /// The one that is missed least: beside its age, little lies between its neighbours.
-fn most_crowded(entries: &[SnapshotFile], now: i64) -> usize {
+fn most_crowded(entries: &[SnapshotFile], now: Minute) -> usize {
     let room = |at: usize| {
         let before = if at == 0 {
             entries[0].at - DAYS

@@ -4,6 +4,7 @@ use super::subject::KeptSubject;
 use crate::analysis::fleet::Known;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::kept::RULES;
+use crate::model::time::Minute;
 use crate::query::mark::HistoryMark;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,9 @@ const BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug)]
 pub struct Snapshot {
     /// The first minute of the history that it knows.
-    pub first: i64,
+    pub first: Minute,
     /// The first minute that it has not judged.
-    pub at: i64,
+    pub at: Minute,
     /// What the history was like when it was read.
     pub mark: HistoryMark,
     /// Names and logs that it knows.
@@ -38,9 +39,9 @@ pub struct Snapshot {
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'d> {
     /// The first minute of the history that it knows.
-    pub first: i64,
+    pub first: Minute,
     /// The first minute that it has not judged.
-    pub at: i64,
+    pub at: Minute,
     /// What the history was like when it was read.
     pub mark: &'d HistoryMark,
     /// Names and logs that it knows.
@@ -55,8 +56,8 @@ pub(super) struct SnapshotHeader {
     format: u32,
     rules: u32,
     subject: KeptSubject,
-    first: i64,
-    pub(super) at: i64,
+    first: Minute,
+    pub(super) at: Minute,
     pub(super) mark: HistoryMark,
 }
 

@@ -32,7 +32,7 @@ pub struct Fake {
 impl Fake {
     pub fn new(fleet: Fleet, arrival: impl Fn(i64, Id) -> i64 + 'static) -> Fake {
         Fake {
-            now: Cell::new(fleet.span().1),
+            now: Cell::new(fleet.span().1.get()),
             fleet,
             arrival: Box::new(arrival),
             digests: false,
@@ -46,14 +46,20 @@ impl Fake {
 
     /// Rows that have arrived, of some minutes.
     fn flows_of(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, Flow)> {
-        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
-        let all = minutes.flat_map(|minute| minute.flows.iter().map(move |flow| (minute.at, *flow)));
+        let minutes = self
+            .fleet
+            .between(Minute::new(from), Minute::new(to.min(self.now.get() + 1)))
+            .iter();
+        let all = minutes.flat_map(|minute| minute.flows.iter().map(move |flow| (minute.at.get(), *flow)));
         all.filter(|(at, flow)| self.has_come(*at, if flow.host == NONE { 0 } else { flow.host }))
     }
 
     fn logs_of(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, LogMinute)> {
-        let minutes = self.fleet.between(from, to.min(self.now.get() + 1)).iter();
-        let all = minutes.flat_map(|minute| minute.logs.iter().map(move |log| (minute.at, *log)));
+        let minutes = self
+            .fleet
+            .between(Minute::new(from), Minute::new(to.min(self.now.get() + 1)))
+            .iter();
+        let all = minutes.flat_map(|minute| minute.logs.iter().map(move |log| (minute.at.get(), *log)));
         all.filter(|(at, log)| log.readable && self.has_come(*at, log.host))
     }
 
@@ -137,10 +143,10 @@ impl MailHistory for Fake {
             number.is_some_and(|number| (self.arrival)(at, host) > number)
         };
         // Each host says something of every minute.
-        let minutes = self.fleet.between(from.get(), to.get().min(self.now.get() + 1)).iter();
+        let minutes = self.fleet.between(from, to.min(Minute::new(self.now.get() + 1))).iter();
         let mut all = minutes.flat_map(|minute| [0, 1].map(|host| (minute.at, host)));
-        let late = all.find(|(at, host)| self.has_come(*at, *host) && came(*at, *host));
-        Ok(late.map(|(at, _)| at).map(Minute::new))
+        let late = all.find(|(at, host)| self.has_come(at.get(), *host) && came(at.get(), *host));
+        Ok(late.map(|(at, _)| at))
     }
 
     fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {
@@ -387,7 +393,7 @@ pub fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
         };
         let logs = vec![log(ONE), log(TWO)];
         minutes.push(FleetMinute {
-            at,
+            at: Minute::new(at),
             flows,
             logs,
             ..FleetMinute::default()

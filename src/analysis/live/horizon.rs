@@ -15,8 +15,8 @@ const BEHIND_MS: i64 = 3 * MINUTE_MS;
 
 /// The moment up to which all has come; `next` is the first minute that was not judged. None where nothing
 /// is new.
-pub(super) fn until(store: &dyn MailHistory, next: Option<i64>, now: UtcMs) -> Result<Option<UtcMs>> {
-    let since_ms = next.map_or(UtcMs::MIN, |next| Minute::new(next).start());
+pub(super) fn until(store: &dyn MailHistory, next: Option<Minute>, now: UtcMs) -> Result<Option<UtcMs>> {
+    let since_ms = next.map_or(UtcMs::MIN, |next| next.start());
     let newest = match next {
         // Nothing but events says that there is a history.
         None => match store.span(now)? {

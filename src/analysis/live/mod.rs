@@ -15,28 +15,26 @@ use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
 use crate::detect::rejudged::FormerAlarms;
-use crate::model::time::{AHEAD_MS, DAY_MS, HOUR_MS, MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{AHEAD_MS, DAY_MIN, DAY_MS, HOUR_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
 use crate::query::mark::HistoryMark;
 use anyhow::Result;
 
-const HOUR: i64 = 60;
-const DAY: i64 = 1440;
 /// How often it is looked for rows that came late, milliseconds, and how many minutes back.
-const LOOKS: [(i64, i64); 3] = [(MINUTE_MS, HOUR), (HOUR_MS, DAY), (DAY_MS, i64::MAX)];
+const LOOKS: [(i64, i64); 3] = [(MINUTE_MS, HOUR_MIN), (HOUR_MS, DAY_MIN), (DAY_MS, i64::MAX)];
 /// A part of the store's size that snapshots may take, in per cent.
 const PERCENT: u64 = 2;
 /// Bytes for them where nobody knows how large the store is.
 const BYTES_UNKNOWN: u64 = 64 << 20;
 /// Days of a replay after which it says how far it is.
-const LONG: i64 = 7 * DAY;
+const LONG: i64 = 7 * DAY_MIN;
 
 /// Rows that came late: the first minute of which some did, and the one from which on that was looked for.
 #[derive(Debug, Clone, Copy)]
 struct Late {
-    first: i64,
-    since: i64,
+    first: Minute,
+    since: Minute,
 }
 
 /// The detection and how far it has come.
@@ -49,9 +47,9 @@ pub struct Live {
     /// What is known of the minutes that were judged.
     known: Known,
     /// The first minute of the history.
-    first: i64,
+    first: Minute,
     /// The first minute that was not judged.
-    pub next: Option<i64>,
+    pub next: Option<Minute>,
     /// Of what it is; none before the first step.
     subject: Option<KeptSubject>,
     /// What the history was like when it was read.
@@ -63,7 +61,7 @@ pub struct Live {
     /// Whether they are written here, or only by another process.
     writes: bool,
     /// The minute of the last one.
-    put: Option<i64>,
+    put: Option<Minute>,
 }
 
 impl Live {
@@ -73,7 +71,7 @@ impl Live {
             engine: Engine::new(options.clone()),
             options,
             known: Known::default(),
-            first: 0,
+            first: Minute::EPOCH,
             next: None,
             subject: None,
             mark: HistoryMark::Commits(Vec::new()),
@@ -113,7 +111,7 @@ impl Live {
         let now = self.present(store, now_ms)?;
         if self
             .next
-            .is_some_and(|next| Minute::new(next).start() > now.saturating_add(AHEAD_MS))
+            .is_some_and(|next| next.start() > now.saturating_add(AHEAD_MS))
         {
             tracing::warn!("the clock was set back by over a day: what was judged in between is judged anew");
             self.begin_anew();
@@ -132,7 +130,7 @@ impl Live {
             self.looked_ms = [now_ms; LOOKS.len()];
         }
         let late = self.late(store, now_ms)?;
-        let until = horizon::until(store, self.next, now)?.map(|until| until.minute().get());
+        let until = horizon::until(store, self.next, now)?.map(|until| until.minute());
         let until = until.max(self.next);
         let Some(until) = until.filter(|until| late.is_some() || self.next.is_none_or(|next| next < *until)) else {
             return Ok(false);
@@ -149,7 +147,7 @@ impl Live {
         let now = now_ms.max(store.horizon_ms()?.unwrap_or(UtcMs::MIN));
         // Where some minute was judged, not all that is stored is in the future.
         Ok(match self.next {
-            Some(next) if Minute::new(next).start() <= now.saturating_add(AHEAD_MS) => now,
+            Some(next) if next.start() <= now.saturating_add(AHEAD_MS) => now,
             _ => present(store, now_ms)?,
         })
     }
@@ -157,8 +155,8 @@ impl Live {
     /// Goes on from the newest snapshot.
     fn wake(&mut self, store: &dyn MailHistory, now: UtcMs) -> Result<()> {
         let Some(kept) = &self.kept else { return Ok(()) };
-        let until = now.saturating_add(AHEAD_MS).minute().get();
-        let found = kept.newest(store, &self.options, (i64::MIN, until))?;
+        let until = now.saturating_add(AHEAD_MS).minute();
+        let found = kept.newest(store, &self.options, (Minute::MIN, until))?;
         if let Some(snapshot) = found {
             self.go_on_from(snapshot);
         }
@@ -186,15 +184,12 @@ impl Live {
             }
         }
         let Some(since) = since else { return Ok(None) };
-        let first = store.first_change(&self.mark, Minute::new(since), Minute::new(next))?;
-        Ok(first.map(|first| Late {
-            first: first.get(),
-            since,
-        }))
+        let first = store.first_change(&self.mark, since, next)?;
+        Ok(first.map(|first| Late { first, since }))
     }
 
     /// Goes back to before the rows that came late, and judges again.
-    fn judge_again(&mut self, store: &dyn MailHistory, late: Late, until: i64) -> Result<bool> {
+    fn judge_again(&mut self, store: &dyn MailHistory, late: Late, until: Minute) -> Result<bool> {
         let stood = self.next;
         tracing::info!(
             "rows came late: what was judged of {} minutes is judged again",
@@ -229,10 +224,10 @@ impl Live {
     }
 
     /// Judges up to a minute; whether there was any.
-    fn judge(&mut self, store: &dyn MailHistory, until: i64, writes: bool) -> Result<bool> {
+    fn judge(&mut self, store: &dyn MailHistory, until: Minute, writes: bool) -> Result<bool> {
         let window = Window {
-            since_ms: self.next.map_or(UtcMs::MIN, |next| UtcMs::new(next * MINUTE_MS)),
-            until_ms: UtcMs::new(until * MINUTE_MS),
+            since_ms: self.next.map_or(UtcMs::MIN, |next| next.start()),
+            until_ms: until.start(),
         };
         // Before a row is read: what comes meanwhile is late.
         let fresh = store.mark(window)?;
@@ -245,7 +240,7 @@ impl Live {
         if self.next.is_none() {
             self.first = from;
         }
-        self.read_again(store, window.since_ms.minute().get(), fresh)?;
+        self.read_again(store, window.since_ms.minute(), fresh)?;
         let mut is_any = false;
         while let Some(minutes) = timeline.next_part()? {
             self.known = timeline.known();
@@ -259,9 +254,9 @@ impl Live {
             is_any = true;
             if let Some(minute) = minutes.last()
                 && end - from >= LONG
-                && (minute.at + 1 - from) / DAY % 7 == 0
+                && (minute.at + 1 - from) / DAY_MIN % 7 == 0
             {
-                let days = |minutes: i64| minutes.div_euclid(DAY);
+                let days = |minutes: i64| minutes.div_euclid(DAY_MIN);
                 tracing::info!("replayed {} of {} days", days(minute.at + 1 - from), days(end - from));
             }
         }
@@ -277,18 +272,14 @@ impl Live {
     }
 
     /// What was read from a minute on is as the history is now.
-    fn read_again(&mut self, store: &dyn MailHistory, from: i64, fresh: HistoryMark) -> Result<()> {
+    fn read_again(&mut self, store: &dyn MailHistory, from: Minute, fresh: HistoryMark) -> Result<()> {
         // Where nothing waits, all of it is. To ask that of a server takes a look at all its rows.
         let is_cheap = matches!(self.mark, HistoryMark::Commits(_));
-        if is_cheap
-            && store
-                .first_change(&self.mark, Minute::MIN, Minute::new(from))?
-                .is_none()
-        {
+        if is_cheap && store.first_change(&self.mark, Minute::MIN, from)?.is_none() {
             self.mark = fresh;
             return Ok(());
         }
-        self.mark.read_from(Minute::new(from), fresh);
+        self.mark.read_from(from, fresh);
         Ok(())
     }
 
@@ -308,7 +299,7 @@ impl Live {
         Ok(())
     }
 
-    fn standing(&self, at: i64) -> Standing<'_> {
+    fn standing(&self, at: Minute) -> Standing<'_> {
         Standing {
             first: self.first,
             at,

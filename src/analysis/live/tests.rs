@@ -9,7 +9,7 @@ use crate::analysis::present::{Replay, replay};
 use crate::detect::engine::Options;
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::holidays::Holidays;
-use crate::model::time::UtcMs;
+use crate::model::time::{Minute, UtcMs};
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,7 @@ fn alarms(live: &Live) -> Vec<String> {
 }
 
 /// Scope, onset, end and members of all alarms.
-fn outline(live: &Live) -> Vec<(String, i64, Option<i64>, BTreeSet<Id>)> {
+fn outline(live: &Live) -> Vec<(String, Minute, Option<Minute>, BTreeSet<Id>)> {
     let of = |alarm: &crate::detect::alarm::Alarm| {
         let members = alarm.members.iter().map(|member| member.service).collect();
         (format!("{:?}", alarm.scope), alarm.onset, alarm.ended, members)
@@ -83,7 +83,7 @@ fn killed_at_random_minutes_it_finds_what_a_straight_run_finds() {
             is_killed
         });
         assert!(kills > 10, "{kills}");
-        assert_eq!(live.next, Some(START + 89));
+        assert_eq!(live.next, Some(Minute::new(START + 89)));
         let found = alarms(&live);
         assert!(found.iter().any(|alarm| alarm.contains("mx1001")), "{found:?}");
         // It began with the whole history, and went on from minutes before each kill.
@@ -128,12 +128,12 @@ fn a_host_whose_rows_come_late_is_judged_again_and_the_alarm_keeps_its_id() {
             store.now.set(now);
             live.step(&store, UtcMs::new(store.now_ms())).unwrap();
             let mail = live.engine.groups.told().filter(|alarm| alarm.state.is_about_mail());
-            let begun = mail.filter(|alarm| alarm.onset > STOP - 60);
+            let begun = mail.filter(|alarm| alarm.onset > Minute::new(STOP - 60));
             ids.extend(begun.map(|alarm| notice_id(alarm, live.names())));
         }
         assert_eq!(ids.len(), 1, "{ids:?}");
         // Everything has come.
-        store.now.set(store.fleet.span().1 + 30);
+        store.now.set((store.fleet.span().1 + 30).get());
         live.step(&store, UtcMs::new(store.now_ms())).unwrap();
         assert_eq!(
             outline(&live),
@@ -153,7 +153,7 @@ fn a_source_that_is_a_little_behind_is_waited_for_and_one_that_is_far_behind_is_
         for now in STOP..STOP + 3 {
             store.now.set(now);
             live.step(&store, UtcMs::new(store.now_ms())).unwrap();
-            assert_eq!(live.next, Some(now - waits), "{behind} minutes behind");
+            assert_eq!(live.next, Some(Minute::new(now - waits)), "{behind} minutes behind");
         }
         let read_again = store
             .asked
@@ -182,14 +182,18 @@ fn rows_of_hours_ago_count_within_the_hour_and_what_they_empty_is_gone() {
         let mut store = Fake::new(quiet, archive);
         store.digests = digests;
         let mut live = watch(&store, &kept, (STOP - 30, START + 239), |_| false);
-        let blind = outline(&live).into_iter().filter(|(_, onset, ..)| *onset > STOP - 60);
+        let blind = outline(&live)
+            .into_iter()
+            .filter(|(_, onset, ..)| *onset > Minute::new(STOP - 60));
         assert!(blind.count() > 0, "a log that does not arrive is an alarm");
         for now in START + 239..START + 302 {
             store.now.set(now);
             live.step(&store, UtcMs::new(store.now_ms())).unwrap();
         }
         assert_eq!(outline(&live), outline(&straight(&store, &options())));
-        let left = outline(&live).into_iter().filter(|(_, onset, ..)| *onset > STOP - 60);
+        let left = outline(&live)
+            .into_iter()
+            .filter(|(_, onset, ..)| *onset > Minute::new(STOP - 60));
         assert_eq!(left.count(), 0);
     }
 }
@@ -201,7 +205,7 @@ fn readers_begin_at_the_nearest_snapshot_and_answer_as_a_full_replay_does() {
     let none = Kept::new(&folder.path().join("none"));
     let store = Fake::new(outage(8), |at, _| at);
     watch(&store, &kept, (START + 60, START + 61), |_| false);
-    let at: Vec<i64> = kept.list().iter().map(|(at, _)| *at).collect();
+    let at: Vec<i64> = kept.list().iter().map(|(at, _)| at.get()).collect();
     assert!(at.contains(&DAY_OF_IT) && at.contains(&(DAY_OF_IT - 5 * DAY)), "{at:?}");
     for until in [START + 60, START - 30, STOP + 3, DAY_OF_IT - 3 * DAY + 77] {
         let until_ms = until * 60_000;
@@ -238,7 +242,10 @@ fn readers_begin_at_the_nearest_snapshot_and_answer_as_a_full_replay_does() {
     )
     .unwrap();
     let first = history.next_part().unwrap().unwrap()[0].at;
-    assert!(first <= STOP && first > STOP - 180, "{}", STOP - first);
+    assert!(
+        first <= Minute::new(STOP) && first > Minute::new(STOP - 180),
+        "{first:?}"
+    );
 }
 
 #[test]
@@ -291,17 +298,21 @@ fn readers_pass_over_snapshots_of_which_rows_changed() {
         store.digests = digests;
         watch(&store, &kept, (START + 60, START + 61), |_| false);
         let newest = |until| {
-            kept.newest(&store, &options(), (i64::MIN, until))
+            kept.newest(&store, &options(), (Minute::MIN, until))
                 .unwrap()
                 .map(|found| found.at)
         };
-        assert_eq!(newest(i64::MAX), Some(START + 60));
+        assert_eq!(newest(Minute::MAX), Some(Minute::new(START + 60)));
         store.now.set(START + 101);
-        assert_eq!(newest(i64::MAX), Some(DAY_OF_IT - 3 * DAY), "digests: {digests}");
+        assert_eq!(
+            newest(Minute::MAX),
+            Some(Minute::new(DAY_OF_IT - 3 * DAY)),
+            "digests: {digests}"
+        );
         // A start judges them, whatever their age.
         let live = watch(&store, &kept, (START + 101, START + 102), |_| false);
         assert_eq!(outline(&live), outline(&straight(&store, &options())));
-        assert!(newest(i64::MAX) > Some(START + 80));
+        assert!(newest(Minute::MAX) > Some(Minute::new(START + 80)));
     }
 }
 
@@ -312,11 +323,11 @@ fn what_does_not_fit_is_passed_over() {
     let store = Fake::new(outage(8), |at, _| at);
     watch(&store, &kept, (START, START + 1), |_| false);
     let newest = |options: &Options| {
-        kept.newest(&store, options, (i64::MIN, i64::MAX))
+        kept.newest(&store, options, (Minute::MIN, Minute::MAX))
             .unwrap()
             .map(|found| found.at)
     };
-    assert_eq!(newest(&options()), Some(START));
+    assert_eq!(newest(&options()), Some(Minute::new(START)));
     let mut others = options();
     others.rhythms.usual.holidays = Arc::new(Holidays::parse("2018-05-21\n").unwrap());
     assert_eq!(newest(&others), None, "another configuration");
@@ -325,7 +336,7 @@ fn what_does_not_fit_is_passed_over() {
         .list()
         .iter()
         .rev()
-        .map(|(at, _)| folder.path().join(format!("{at}.kept")))
+        .map(|(at, _)| folder.path().join(format!("{}.kept", at.get())))
         .collect();
     let all: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
     fs::write(&files[0], &all[0][..all[0].len() / 2]).unwrap();
@@ -337,8 +348,8 @@ fn what_does_not_fit_is_passed_over() {
     newer[12] += 1;
     fs::write(&files[2], newer).unwrap();
     fs::write(folder.path().join("99999999.kept"), b"").unwrap();
-    let fourth: i64 = kept.list().iter().rev().nth(4).unwrap().0;
-    assert_eq!(newest(&options()), Some(fourth));
+    let fourth: i64 = kept.list().iter().rev().nth(4).unwrap().0.get();
+    assert_eq!(newest(&options()), Some(Minute::new(fourth)));
 }
 
 #[test]
@@ -373,7 +384,9 @@ fn what_a_kill_left_goes_and_files_are_closed_to_others() {
 #[test]
 fn snapshots_are_by_the_quarter_by_the_day_and_by_the_week_and_within_their_bytes() {
     let now = MONDAY + 100 * DAY + 700;
-    let wanted: Vec<i64> = (MONDAY..=now).filter(|at| Kept::is_wanted(*at, now)).collect();
+    let wanted: Vec<i64> = (MONDAY..=now)
+        .filter(|at| Kept::is_wanted(Minute::new(*at), Minute::new(now)))
+        .collect();
     let in_days = |from: i64, to: i64| {
         wanted
             .iter()
@@ -399,8 +412,8 @@ fn snapshots_are_by_the_quarter_by_the_day_and_by_the_week_and_within_their_byte
     put(bytes / 2);
     let left = kept.list();
     assert!(left.iter().map(|(_, bytes)| bytes).sum::<u64>() <= bytes / 2);
-    assert_eq!(left.last().unwrap().0, START);
-    assert!(left[0].0 < DAY_OF_IT - 3 * DAY, "{left:?}");
+    assert_eq!(left.last().unwrap().0, Minute::new(START));
+    assert!(left[0].0 < Minute::new(DAY_OF_IT - 3 * DAY), "{left:?}");
     put(0);
     assert_eq!(kept.list().len(), 2);
 }

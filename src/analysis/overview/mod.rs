@@ -200,8 +200,8 @@ fn trouble(judgement: &DetectionState, firing: &[&Alarm]) -> Option<Window> {
     let since = about_mail.map(since).min()?;
     let until = judgement.until?;
     Some(Window {
-        since_ms: UtcMs::new(since * MINUTE_MS),
-        until_ms: UtcMs::new(until.max(since + 1) * MINUTE_MS),
+        since_ms: since.start(),
+        until_ms: until.max(since + 1).start(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::analysis::sources::{SourceStatus, SourceVerdict};
 use crate::analysis::verdict::{MailStanding, MailVerdict};
 use crate::detect::alarm::{Alarm, Scope, State};
 use crate::detect::fleet::Names;
-use crate::model::time::{DAY_MS, MINUTE_MS, SECOND_MS, UtcMs};
+use crate::model::time::{DAY_MS, MINUTE_MS, Minute, SECOND_MS, UtcMs};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 
@@ -352,11 +352,7 @@ impl BoardSnapshot {
         queues.sort_by_key(|queue| Reverse(queue.messages));
         BoardSnapshot {
             as_of: overview.end_ms,
-            judged_until: overview
-                .judgement
-                .until
-                .map(|minute| minute * MINUTE_MS)
-                .map(UtcMs::new),
+            judged_until: overview.judgement.until.map(Minute::start),
             now,
             clock,
             verdict: SnapshotVerdict::of(&overview.verdict),
@@ -386,7 +382,7 @@ impl SnapshotVerdict {
             alarm: verdict.alarm.clone(),
             affected: verdict.affected.clone(),
             relay: verdict.relay.clone(),
-            since: verdict.since.map(|minute| minute * MINUTE_MS).map(UtcMs::new),
+            since: verdict.since.map(Minute::start),
             missing: SnapshotMissing {
                 all: missing.all,
                 lost: missing.lost,
@@ -410,8 +406,8 @@ impl SnapshotAlarm {
             state: alarm.state.as_str().to_owned(),
             class: StateClass::of_alarm(alarm.state, alarm.provisional),
             provisional: alarm.provisional,
-            onset: UtcMs::new(alarm.onset * MINUTE_MS),
-            detected: UtcMs::new(alarm.detected * MINUTE_MS),
+            onset: alarm.onset.start(),
+            detected: alarm.detected.start(),
             members: alarm.members.iter().map(|one| member(one.service)).collect(),
             evidence: alarm.evidence.clone(),
         }
@@ -428,7 +424,7 @@ impl SnapshotRow {
             class: StateClass::of_row(&row.state),
             provisional: matches!(row.state, RowState::Provisional(_)),
             alarm: row.alarm.as_ref().map(|(id, _)| id.clone()),
-            onset: row.alarm.as_ref().map(|(_, onset)| onset * MINUTE_MS).map(UtcMs::new),
+            onset: row.alarm.as_ref().map(|(_, onset)| onset.start()),
             last: row.last_ms,
             hour: row.hour.round(),
             expected_low: row.usual.map(|(low, _)| rounded(low)),

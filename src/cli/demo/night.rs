@@ -25,7 +25,7 @@ pub(super) fn print(setup: &Setup, store: &Store, truth: &Truth, dir: &Path) -> 
     let alarms = incident.alarms.len();
     match incident.first_alarm() {
         Some(at) => {
-            let after = (at * 60 - truth.stopped) / 60;
+            let after = (at.first_second().get() - truth.stopped) / 60;
             output::line(&format!(
                 "   first alarm after {after} minutes; alarms in all: {alarms}"
             ))?;

@@ -8,6 +8,7 @@ use crate::detect::detector::DetectorConfig;
 use crate::detect::replay::replay;
 use crate::detect::tuning::Tuning;
 use crate::detect::volume::Complete;
+use crate::model::time::Minute;
 use crate::setup::detection::options;
 use crate::store::columnar::{Column, Table, Values};
 use anyhow::{Context as _, Result, bail};
@@ -72,12 +73,12 @@ pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs
         };
         let replayed = replay(&config, rhythm.zone.clone(), series.grain_s, series.samples)?;
         let before = complete.unwrap_or(Complete {
-            from: i64::MIN,
+            from: Minute::MIN,
             series: 0,
             young: 0,
         });
         complete = Some(Complete {
-            from: before.from.max(replayed.sure_from.div_euclid(60)),
+            from: before.from.max(replayed.sure_from.minute()),
             series: before.series + 1,
             young: before.young + usize::from(replayed.young),
         });

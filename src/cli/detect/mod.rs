@@ -22,7 +22,7 @@ use crate::detect::alarm::Alarm;
 use crate::detect::clock_change::ClockRule;
 use crate::detect::fleet::Names;
 use crate::model::human;
-use crate::model::time::MINUTE_MS;
+use crate::model::time::{MINUTE_MS, Minute};
 use crate::planned::Planned;
 use crate::query::viewed::ViewedHistory;
 use crate::setup::Setup;
@@ -88,8 +88,8 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     let ReplayedHistory { engine, names, span } = replay(store, &kept(&config), options, window.until_ms, now_ms())?;
     // By the minute that raised it: what is known at the end of a window belongs to it.
     let inside = |alarm: &&Alarm| {
-        let ms = (alarm.detected - 1) * MINUTE_MS;
-        ms >= window.since_ms.get() && ms < window.until_ms.get()
+        let at_ms = (alarm.detected - 1).start();
+        at_ms >= window.since_ms && at_ms < window.until_ms
     };
     let shown = engine.groups.shown().filter(inside);
     let mut evidence = AlarmEvidence::default();
@@ -144,7 +144,7 @@ pub fn print(alarms: &[&Alarm], names: &Names, planned: &Planned, format: Format
     Ok(())
 }
 
-fn said(alarms: &[&Alarm], names: &Names, (from, to): (i64, i64)) {
+fn said(alarms: &[&Alarm], names: &Names, (from, to): (Minute, Minute)) {
     let (sure, beside) = counted(alarms);
     output::talk(&format!(
         "{sure}; {} of history replayed, {}{beside}",
@@ -163,7 +163,7 @@ fn affected(alarm: &Alarm, names: &Names) -> String {
 fn for_people(alarms: &[&Alarm], names: &Names, planned: &Planned) -> Table {
     let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
     let number = |pick: &dyn Fn(&Alarm) -> f64| Values::Float(alarms.iter().map(|alarm| Some(pick(alarm))).collect());
-    let minutes = |from: i64, to: i64| human::duration((to - from).max(0) * MINUTE_MS);
+    let minutes = |from: Minute, to: Minute| human::duration((to - from).max(0) * MINUTE_MS);
     let lasted = |alarm: &Alarm| {
         let lasted = alarm
             .ended
@@ -208,11 +208,11 @@ fn about(alarm: &Alarm, names: &Names) -> String {
 
 fn table(alarms: &[&Alarm], names: &Names, planned: &Planned) -> Table {
     let text = |say: &dyn Fn(&Alarm) -> String| Values::Text(alarms.iter().map(|alarm| Some(say(alarm))).collect());
-    let time = |pick: &dyn Fn(&Alarm) -> Option<i64>| {
+    let time = |pick: &dyn Fn(&Alarm) -> Option<Minute>| {
         Values::Int(
             alarms
                 .iter()
-                .map(|alarm| pick(alarm).map(|at| at * MINUTE_MS))
+                .map(|alarm| pick(alarm).map(|at| at.start().get()))
                 .collect(),
         )
     };

@@ -11,7 +11,7 @@ use crate::cli::html_file::{self, entities, escaped, head};
 use crate::clock::now_ms;
 use crate::detect::engine::Options;
 use crate::graph::Style;
-use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs};
+use crate::model::time::HOUR_MS;
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -47,7 +47,7 @@ pub fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: 
 fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
     let window = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
-        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(UtcMs::new(incident.end * MINUTE_MS)),
+        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.end.start()),
     };
     let question = RateQuestion::accepted(window, bucket_ms(window), By::Service, store.view());
     let mut set = store.rates(&question)?;

@@ -146,7 +146,7 @@ fn unsent(alerts: &AlertState) -> Vec<String> {
             channel.waiting,
             channel.name,
             channel.refused,
-            rfc3339(UtcMs::from_seconds(channel.since?)),
+            rfc3339(channel.since?.start()),
             channel.why?
         ))
     }));

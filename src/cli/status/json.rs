@@ -8,7 +8,7 @@ use crate::analysis::completeness::CompleteFrom;
 use crate::analysis::sources::{SourceStatus, percent};
 use crate::cli::output;
 use crate::config::Config;
-use crate::model::time::{UtcMs, rfc3339};
+use crate::model::time::{UtcMs, UtcS, rfc3339};
 use crate::query::history::Backend;
 use crate::setup::limits::limits_in_use;
 use crate::store::Store;
@@ -30,7 +30,7 @@ pub(super) fn answer(engine: &Backend, config: &Config, rows: &[SourceStatus], n
         "silenced": alarms(&alerts.silenced),
         "provisional": alarms(&alerts.provisional),
         "channels": alerts.channels().iter().map(|one| channel(one, now_ms)).collect::<Vec<_>>(),
-        "alarms_judged_until": alerts.judged.map(|seconds| rfc3339(UtcMs::from_seconds(seconds))),
+        "alarms_judged_until": alerts.judged.map(|judged| rfc3339(judged.start())),
         "volume_complete_from": CompleteFrom::of(alerts.complete, first_ms).map(CompleteFrom::time),
         "store": store(engine)?,
         "ship": ship(engine, now_ms)?,
@@ -47,7 +47,7 @@ fn alarm(notice: &Notice) -> Value {
         "name": about.name,
         "state": about.state,
         "relay": notice.relay,
-        "onset": rfc3339(UtcMs::from_seconds(notice.starts)),
+        "onset": rfc3339(notice.starts.start()),
         "summary": notice.summary,
         "description": notice.description,
         "alarm": notice.alarm,
@@ -55,13 +55,13 @@ fn alarm(notice: &Notice) -> Value {
 }
 
 fn channel(one: &ChannelState, now_ms: UtcMs) -> Value {
-    let time = |seconds: Option<i64>| seconds.map(|seconds| rfc3339(UtcMs::from_seconds(seconds)));
+    let time = |at: Option<UtcS>| at.map(|at| rfc3339(at.start()));
     json!({
         "channel": one.name,
         "waiting": one.waiting,
         "refused": one.refused,
         "failing_since": time(one.since),
-        "failing_s": one.since.map(|since| (now_ms.second().get() - since).max(0)),
+        "failing_s": one.since.map(|since| (now_ms.second() - since).max(0)),
         "tried": time(one.tried),
         "why": one.why,
     })

@@ -40,8 +40,8 @@ fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: UtcM
             format!("firing: {}", fires(first, more)),
             format!(
                 "since:  {} ({}); affected: {}",
-                rfc3339(UtcMs::from_seconds(first.starts)),
-                human::ago(now_ms - UtcMs::from_seconds(first.starts)),
+                rfc3339(first.starts.start()),
+                human::ago(now_ms - first.starts.start()),
                 affected(first)
             ),
             next(&command),
@@ -53,7 +53,7 @@ fn lines(setup: &Setup, alerts: &AlertState, rows: &[SourceStatus], now_ms: UtcM
             "as of:  never".to_owned(),
         ),
         Some(judged) => {
-            let at_ms = UtcMs::from_seconds(judged);
+            let at_ms = judged.start();
             let as_of = format!("as of:  {} ({})", rfc3339(at_ms), human::ago(now_ms - at_ms));
             let nothing = match alerts
                 .provisional
@@ -167,6 +167,7 @@ pub(super) fn table(rows: &[SourceStatus]) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::UtcS;
     use serde_json::json;
 
     const NOW_MS: i64 = 1_528_308_000_000;
@@ -181,7 +182,7 @@ mod tests {
             relay: None,
             summary: String::new(),
             description: String::new(),
-            starts,
+            starts: UtcS::new(starts),
             ends: None,
             alarm: json!({ "members": members }),
             now: None,
@@ -195,7 +196,7 @@ mod tests {
             ..Setup::default()
         };
         let mut alerts = AlertState::default();
-        alerts.judged = Some(NOW_MS / 1_000);
+        alerts.judged = Some(UtcMs::new(NOW_MS).second());
         alerts.firing = vec![
             notice("service", "wiki", 1_528_300_000, &[]),
             notice("relay", "mx1001", 1_528_282_800, &["gerrit", "hue"]),

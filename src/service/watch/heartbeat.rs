@@ -3,6 +3,7 @@
 
 use crate::alert::DeadMansSwitch;
 use crate::clock::now_ms;
+use crate::model::time::UtcS;
 use crate::service::log_throttle::LogThrottle;
 use anyhow::{Context as _, Result};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,16 +20,16 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// When the watch last judged.
 #[derive(Debug, Clone, Default)]
-pub(super) struct JudgedLast(Arc<Mutex<Option<(Instant, i64)>>>);
+pub(super) struct JudgedLast(Arc<Mutex<Option<(Instant, UtcS)>>>);
 
 impl JudgedLast {
-    /// A round went well, and mail is judged up to a time, seconds since 1970.
-    pub(super) fn note(&self, judged: i64) {
+    /// A round went well, and mail is judged up to a time.
+    pub(super) fn note(&self, judged: UtcS) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), judged));
     }
 
     /// Whether the watch does what it is for.
-    fn is_well(&self, now: i64) -> bool {
+    fn is_well(&self, now: UtcS) -> bool {
         let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|(round, judged)| round.elapsed() < ROUND_AGO && now - judged < JUDGED_AGO_S)
     }
@@ -70,7 +71,7 @@ fn beat(heartbeats: &[DeadMansSwitch], judged: &JudgedLast, stop: &AtomicBool) {
     let mut throttle = LogThrottle::default();
     let mut was_well = true;
     while !stop.load(Ordering::Relaxed) {
-        let now = now_ms().second().get();
+        let now = now_ms().second();
         let is_well = judged.is_well(now);
         if was_well && !is_well && due.iter().any(|due| *due <= Instant::now()) {
             tracing::info!("no heartbeat is sent until mail is evaluated up to now");
@@ -98,10 +99,11 @@ mod tests {
     #[test]
     fn who_judges_old_mail_or_nothing_is_not_well() {
         let judged = JudgedLast::default();
-        assert!(!judged.is_well(10_000), "nothing was judged yet");
-        judged.note(10_000 - JUDGED_AGO_S);
-        assert!(!judged.is_well(10_000), "it is far behind the clock");
-        judged.note(10_000 - 120);
-        assert!(judged.is_well(10_000));
+        let now = UtcS::new(10_000);
+        assert!(!judged.is_well(now), "nothing was judged yet");
+        judged.note(now - JUDGED_AGO_S);
+        assert!(!judged.is_well(now), "it is far behind the clock");
+        judged.note(now - 120);
+        assert!(judged.is_well(now));
     }
 }

@@ -15,6 +15,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::detect::engine::Options;
 use crate::model::text::safe_error;
+use crate::model::time::Minute;
 use crate::planned::Planned;
 use crate::query::history::MailHistory;
 use crate::service::orders::Told;
@@ -24,7 +25,6 @@ use crate::setup::planned::planned;
 use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result, anyhow, bail};
 use heartbeat::JudgedLast;
-use jiff::Timestamp;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -120,7 +120,7 @@ pub(crate) fn controlled(
     loop {
         let round = watch.round(store);
         if let (Ok(()), Some(next)) = (&round, watch.live.next) {
-            judged.note(next * 60);
+            judged.note(next.first_second());
         }
         if watching.once {
             round?;
@@ -211,13 +211,13 @@ impl Watch<'_> {
             return Ok(());
         }
         if let Some(next) = self.live.next {
-            let judged = next * 60;
-            let at = Timestamp::from_second(judged).map_err(|why| anyhow!("{why}"))?;
+            let judged = next.first_second();
+            let at = judged.timestamp().map_err(|why| anyhow!("{why}"))?;
             let complete = Completeness::of(&self.live.engine);
             if !std::mem::replace(&mut self.said, true) {
                 tracing::info!(target: "mailpulse::announce", "{}", complete.words());
             }
-            self.state.complete = complete.seconds();
+            self.state.complete = complete.second();
             self.read_planned();
             let mut seen = self.seen(store, next)?;
             seen.extend(silent_since(store, self.watching.stale, now)?.map(|newest| notices::silent(newest, now)));
@@ -241,7 +241,7 @@ impl Watch<'_> {
             // Kept before it is told: a crash in between tells later, not never.
             self.state.save(path).with_context(|| path.display().to_string())?;
         }
-        for why in self.state.deliver(self.channels, now.second().get()) {
+        for why in self.state.deliver(self.channels, now.second()) {
             tracing::warn!("not delivered, tried again later: {}", why);
         }
         self.state.save(path).with_context(|| path.display().to_string())
@@ -249,7 +249,7 @@ impl Watch<'_> {
 
     /// The alarms as they stand when all before a minute is judged. Those that were taken in are over, and their ends say in
     /// what.
-    fn seen(&mut self, store: &dyn MailHistory, minute: i64) -> Result<Vec<SeenAlarm>> {
+    fn seen(&mut self, store: &dyn MailHistory, minute: Minute) -> Result<Vec<SeenAlarm>> {
         let names = self.live.names();
         let evidence = &mut self.evidence;
         let alarms = self.live.engine.groups.alarms.iter();
@@ -264,7 +264,7 @@ impl Watch<'_> {
             }
             Ok(SeenAlarm {
                 notice,
-                detected: alarm.detected * 60,
+                detected: alarm.detected.first_second(),
                 silenced: held.is_some(),
                 provisional: alarm.provisional && !self.config.detect.send_provisional,
                 is_part: alarm.part_of.is_some(),

@@ -5,7 +5,7 @@ use crate::alert::state::SeenAlarm;
 use crate::analysis::alarms::{alarm_json, marked, minute, name_of, notice_id};
 use crate::detect::alarm::Alarm;
 use crate::detect::fleet::Names;
-use crate::model::time::UtcMs;
+use crate::model::time::{Minute, UtcMs};
 use serde_json::json;
 
 /// A notice about an alarm as it stands.
@@ -35,8 +35,8 @@ pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
         relay: alarm.cause.as_ref().map(|cause| names.host(cause.relay).to_owned()),
         summary,
         description: alarm.evidence.join("; "),
-        starts: alarm.onset * 60,
-        ends: alarm.ended.map(|ended| ended * 60),
+        starts: alarm.onset.first_second(),
+        ends: alarm.ended.map(Minute::first_second),
         alarm: alarm_json(alarm, names),
         now: None,
     }
@@ -44,7 +44,7 @@ pub(super) fn notice(alarm: &Alarm, names: &Names) -> Notice {
 
 /// A notice that nothing at all has come in since `newest_ms`.
 pub(super) fn silent(newest_ms: UtcMs, now_ms: UtcMs) -> SeenAlarm {
-    let since = minute(newest_ms.minute().get());
+    let since = minute(newest_ms.minute());
     let summary = format!("no event has come into the store since {since}, and no tail reads: no verdict on any mail");
     SeenAlarm {
         notice: Notice {
@@ -57,10 +57,10 @@ pub(super) fn silent(newest_ms: UtcMs, now_ms: UtcMs) -> SeenAlarm {
             alarm: json!({ "series": { "store": "events" }, "state": "blind", "onset": since, "ended": null }),
             now: None,
             summary,
-            starts: newest_ms.second().get(),
+            starts: newest_ms.second(),
             ends: None,
         },
-        detected: now_ms.second().get(),
+        detected: now_ms.second(),
         silenced: false,
         provisional: false,
         is_part: false,

@@ -6,14 +6,13 @@ use crate::config::Config;
 use crate::detect::declared::{DeclaredTime, DueMail, DueOutcome, look_back};
 use crate::model::direction::DirectionView;
 use crate::model::human::counted;
-use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
+use crate::model::time::{DAY_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::SeriesSet;
 use crate::setup::{Setup, known_names};
 use anyhow::Result;
-use jiff::Timestamp;
 
 /// How far back is looked.
 const DAYS: i64 = 14;
@@ -73,14 +72,14 @@ fn look(store: &dyn MailHistory, config: &Config) -> Result<PastSchedules> {
 /// What became of the mails of a time.
 fn past(time: &DeclaredTime, minutes: &SeriesSet, until_ms: UtcMs) -> String {
     let points = minutes.series.iter().find(|series| series.name == time.service);
-    let start = minutes.start_ms.minute().get();
-    let count = |at: i64| {
+    let start = minutes.start_ms.minute();
+    let count = |at: Minute| {
         let point = usize::try_from(at - start)
             .ok()
             .and_then(|at| points?.points.get(at).copied());
         point.flatten().map(|mails| mails.round() as u32)
     };
-    let found = look_back(time, (start, until_ms.minute().get()), count);
+    let found = look_back(time, (start, until_ms.minute()), count);
     let of = |wanted: DueOutcome| found.iter().filter(move |(_, outcome)| *outcome == wanted);
     let (on_time, unknown) = (of(DueOutcome::OnTime).count(), of(DueOutcome::Unknown).count());
     let mut words = format!("the last {DAYS} days: {on_time} of {} on time", found.len() - unknown);
@@ -95,6 +94,6 @@ fn past(time: &DeclaredTime, minutes: &SeriesSet, until_ms: UtcMs) -> String {
 }
 
 fn day(time: &DeclaredTime, mail: &DueMail) -> String {
-    let moment = Timestamp::from_second(mail.due.saturating_mul(60)).unwrap_or_default();
+    let moment = mail.due.start().timestamp().unwrap_or_default();
     moment.to_zoned(time.zone.clone()).date().to_string()
 }

@@ -4,7 +4,7 @@ use super::finding::{Examination, FaultArea, Finding, NextStep};
 use crate::alert::state::AlertState;
 use crate::config::Config;
 use crate::model::human::ago;
-use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
+use crate::model::time::{MINUTE_MS, UtcMs, UtcS, rfc3339};
 use crate::setup::alerts::{alert_state, alerts_path};
 use std::fs::{File, TryLockError};
 
@@ -32,7 +32,7 @@ pub(super) fn look(config: &Config, now_ms: UtcMs, found: &mut Examination) {
             return;
         }
     };
-    found.judged_ms = state.judged.map(UtcMs::from_seconds);
+    found.judged_ms = state.judged.map(UtcS::start);
     found
         .findings
         .extend(watch(is_watched(config), found.judged_ms, found.newest_ms, now_ms));
@@ -77,9 +77,9 @@ fn watch(is_watched: bool, judged_ms: Option<UtcMs>, newest_ms: Option<UtcMs>, n
 fn failing(state: &AlertState) -> Vec<Finding> {
     let channels = state.channels().into_iter().filter(|channel| channel.is_failing());
     let finding = channels.map(|channel| {
-        let since = channel.since.map_or(String::new(), |since| {
-            format!(", since {}", rfc3339(UtcMs::from_seconds(since)))
-        });
+        let since = channel
+            .since
+            .map_or(String::new(), |since| format!(", since {}", rfc3339(since.start())));
         let what = format!(
             "the alert channel {} fails{since}: {} notices wait, {} were refused: {}",
             channel.name,

@@ -36,7 +36,7 @@ pub struct Found {
     pub ino: u64,
     /// Size on disk.
     pub size: u64,
-    /// Time of the last change, milliseconds since 1970.
+    /// Time of the last change.
     pub mtime_ms: UtcMs,
     /// By its magic bytes.
     pub codec: Codec,

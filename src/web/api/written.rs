@@ -83,7 +83,6 @@ pub(super) fn providers(overview: &Overview) -> Value {
 
 /// Alarms that fired or lasted in the minutes `[from, to)`.
 pub(super) fn alarms(overview: &Overview, (from, to): (Minute, Minute)) -> Value {
-    let (from, to) = (from.get(), to.get());
     let names = &overview.judgement.names;
     let inside = |alarm: &&Alarm| alarm.overlaps(from, to) || (from..to).contains(&alarm.detected);
     let shown = overview.judgement.groups.shown().filter(inside);

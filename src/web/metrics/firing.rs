@@ -35,7 +35,7 @@ pub(super) fn of_alarms(overview: &Overview, families: &mut MetricFamilies) {
     each(
         "mailpulse_alarm_onset_timestamp_seconds",
         "When an alarm began.",
-        &|alarm| alarm.onset as f64 * 60.0,
+        &|alarm| alarm.onset.first_second().get() as f64,
     );
     each(
         "mailpulse_alarm_affected_services",
@@ -65,7 +65,7 @@ pub(super) fn of_alarms(overview: &Overview, families: &mut MetricFamilies) {
                 "mailpulse_judged_timestamp_seconds",
                 "The end of the last minute that was judged.",
             )
-            .set([], until as f64 * 60.0);
+            .set([], until.first_second().get() as f64);
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn of_watch(numbers: &StoreNumbers, families: &mut MetricFamilies) {
                 "mailpulse_watch_judged_timestamp_seconds",
                 "Up to when `watch` has judged.",
             )
-            .set([], judged as f64);
+            .set([], judged.get() as f64);
     }
     let waiting = families.gauge("mailpulse_channel_waiting_notices", "Notices that wait for a channel.");
     for channel in &numbers.channels {

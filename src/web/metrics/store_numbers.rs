@@ -2,7 +2,7 @@
 
 use super::counters::{MINUTES, MessageLabels, direction_label};
 use super::store_health::StoreHealth;
-use crate::model::time::{Minute, UtcMs};
+use crate::model::time::{Minute, UtcMs, UtcS};
 use crate::query::Window;
 use crate::query::history::Backend;
 use crate::setup::alerts::alert_state;
@@ -20,7 +20,7 @@ pub(super) struct RecentMessages {
 pub(super) struct StoreNumbers {
     pub bytes: Option<u64>,
     pub outbox: Option<(u64, u64)>,
-    pub judged: Option<i64>,
+    pub judged: Option<UtcS>,
     pub channels: Vec<ChannelNumbers>,
     pub health: StoreHealth,
 }

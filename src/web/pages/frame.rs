@@ -67,8 +67,8 @@ impl PageFrame {
 
     /// Of when an answer is that the page shows.
     #[must_use]
-    pub fn of_answer(mut self, as_of_ms: i64) -> PageFrame {
-        self.as_of = format!("as of {}", self.links.zone().clock(UtcMs::new(as_of_ms)));
+    pub fn of_answer(mut self, as_of_ms: UtcMs) -> PageFrame {
+        self.as_of = format!("as of {}", self.links.zone().clock(as_of_ms));
         self
     }
 

@@ -11,7 +11,7 @@ use crate::analysis::incident::report::{
 use crate::analysis::incident::{Asked, Incident, judge};
 use crate::graph::GraphKind;
 use crate::model::direction::DirectionView;
-use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs};
+use crate::model::time::HOUR_MS;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
 use crate::setup::planned::planned;
@@ -97,16 +97,14 @@ fn ask(asker: &Asker<'_>, choice: &IncidentChoice, links: &Links) -> Result<Judg
     incident.planned = planned(asker.config)?;
     let around = Window {
         since_ms: incident.window.since_ms - 6 * HOUR_MS,
-        until_ms: (incident.window.until_ms + 4 * HOUR_MS)
-            .min(UtcMs::new(incident.end * MINUTE_MS))
-            .min(
-                // Where the clock stands still, what comes later is not known.
-                if asker.is_standing() {
-                    asker.now_ms
-                } else {
-                    until_ms.max(asker.now_ms)
-                },
-            ),
+        until_ms: (incident.window.until_ms + 4 * HOUR_MS).min(incident.end.start()).min(
+            // Where the clock stands still, what comes later is not known.
+            if asker.is_standing() {
+                asker.now_ms
+            } else {
+                until_ms.max(asker.now_ms)
+            },
+        ),
     };
     let clock = GraphClock::of(links.zone(), around);
     let question = RateQuestion {
@@ -168,7 +166,7 @@ fn told(incident: &Incident, graph: super::blocks::GraphBlock, links: &Links) ->
             .collect(),
         timeline: timeline(incident)
             .into_iter()
-            .map(|(at, what)| (links.zone().clock(UtcMs::new(at * MINUTE_MS)), what))
+            .map(|(at, what)| (links.zone().clock(at.start()), what))
             .collect(),
         conclusions: conclusions(incident),
         complete: incident.complete.words(),

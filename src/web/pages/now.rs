@@ -9,7 +9,7 @@ use crate::analysis::providers::Attempts;
 use crate::analysis::verdict::MailVerdict;
 use crate::detect::alarm::{Alarm, Scope};
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, UtcMs, rfc3339};
+use crate::model::time::{MINUTE_MS, Minute, rfc3339};
 use crate::setup::overview::{OverviewAsked, overview_of};
 use crate::web::answers::{Asker, QuestionKey, StoreAnswer};
 use crate::web::app::App;
@@ -154,13 +154,13 @@ fn view(app: &App, links: &Links, answer: &StoreAnswer<Overview>, choice: Choice
     } = overview.verdict_in(links.zone().zone());
     let mut frame = PageFrame::new(app, links, "Now", "")
         .live()
-        .of_answer(answer.as_of_ms().get());
+        .of_answer(answer.as_of_ms());
     frame.notes.extend(answer.lacks.iter().cloned());
     frame.is_ended(overview.end_ms, app.answers.now_ms());
-    let until_ms = overview.judgement.until.unwrap_or(0) * MINUTE_MS;
+    let until = overview.judgement.until.unwrap_or(Minute::EPOCH);
     NowPage {
         mark: StateMark::of_standing(standing),
-        lasts: since.map(|since| human::duration(until_ms - since * MINUTE_MS)),
+        lasts: since.map(|since| human::duration((until - since) * MINUTE_MS)),
         sentence,
         affected: affected
             .iter()
@@ -199,12 +199,8 @@ fn firing_lines(overview: &Overview, links: &Links) -> Vec<FiringLine> {
             mark: StateMark::of_alarm(alarm.state, alarm.provisional),
             about: format!("{kind} {}", short(name)),
             link: links.to("incident", &[("alarm", &id)]),
-            since: links
-                .zone()
-                .clock_near(UtcMs::new(alarm.onset * MINUTE_MS), overview.end_ms),
-            detected: links
-                .zone()
-                .clock_near(UtcMs::new(alarm.detected * MINUTE_MS), overview.end_ms),
+            since: links.zone().clock_near(alarm.onset.start(), overview.end_ms),
+            detected: links.zone().clock_near(alarm.detected.start(), overview.end_ms),
             words: affected + &alarm.evidence.join("; "),
         }
     };
@@ -269,7 +265,7 @@ fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) 
     let range = |(low, high): (f64, f64)| format!("{} to {}", human::decimal(low.floor()), human::decimal(high.ceil()));
     let alarm = row.alarm.as_ref();
     let since = alarm
-        .map(|(_, onset)| links.zone().clock_near(UtcMs::new(onset * MINUTE_MS), end_ms))
+        .map(|(_, onset)| links.zone().clock_near(onset.start(), end_ms))
         .unwrap_or_default();
     // Of a service in trouble the time since it began says more than an hour that was good for the most part.
     let impact = alarm.and(overview.impacts.get(&row.name)).filter(|_| what == "service");
@@ -297,11 +293,7 @@ fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) 
             (None, Some(usual)) => range(usual),
             (None, None) => "not known".to_owned(),
         },
-        spark: spark(
-            &row.day,
-            overview.boards.day,
-            alarm.map(|(_, onset)| onset * MINUTE_MS).map(UtcMs::new),
-        ),
+        spark: spark(&row.day, overview.boards.day, alarm.map(|(_, onset)| onset.start())),
         peak: match row.day.stats().peak {
             Some(peak) if peak > 0.0 => format!("peak {}", human::rate(peak)),
             _ => String::new(),

@@ -141,7 +141,7 @@ fn alarms<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Vec<&
         .judgement
         .groups
         .shown()
-        .filter(|alarm| alarm.ended.is_none_or(|ended| ended > from.get()));
+        .filter(|alarm| alarm.ended.is_none_or(|ended| ended > from));
     let mut alarms: Vec<&Alarm> = shown.filter(|alarm| subject.is_of(alarm, name, overview)).collect();
     alarms.sort_by_key(|alarm| std::cmp::Reverse((alarm.ended.is_none(), alarm.onset)));
     alarms

@@ -5,7 +5,7 @@ use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
-use crate::model::time::{MINUTE_MS, UtcMs};
+use crate::model::time::{Minute, UtcMs};
 use crate::web::links::Links;
 use crate::web::pages::blocks::{TableBlock, TableCell};
 use crate::web::pages::marks::StateMark;
@@ -13,7 +13,7 @@ use crate::web::pages::now::Overview;
 use crate::web::zone::PageZone;
 
 pub(super) fn now_words(alarm: &Alarm, overview: &Overview, zone: &PageZone) -> String {
-    let since = zone.clock_near(UtcMs::new(alarm.onset * MINUTE_MS), overview.end_ms);
+    let since = zone.clock_near(alarm.onset.start(), overview.end_ms);
     let (kind, name) = alarm.scope.named(&overview.judgement.names);
     format!(
         "{kind} {name} {} since {since}: {}.",
@@ -44,7 +44,7 @@ pub(crate) fn alarm_table(alarms: &[&Alarm], overview: &Overview, links: &Links)
             .iter()
             .map(|member| names.service(member.service))
             .collect();
-        let at = |minute: i64| links.zone().clock(UtcMs::new(minute * MINUTE_MS));
+        let at = |minute: Minute| links.zone().clock(minute.start());
         let state = match alarm.ended {
             None => StateMark::of_alarm(alarm.state, alarm.provisional),
             Some(_) => StateMark::over(alarm.state.as_str()),

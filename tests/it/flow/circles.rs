@@ -114,7 +114,7 @@ fn below(module: &[String], more: impl IntoIterator<Item = String>) -> Module {
 }
 
 /// Code without its tests: the module `tests` at the end, and test modules in files of their own.
-fn without_tests(code: &str) -> String {
+pub(super) fn without_tests(code: &str) -> String {
     let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let mut parts = code.split("#[cfg(test)]");
     let mut out = parts.next().unwrap_or_default().to_owned();

@@ -2,6 +2,7 @@
 
 mod circles;
 mod names;
+mod times;
 
 use crate::logs::root;
 use std::fs;

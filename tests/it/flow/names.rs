@@ -39,7 +39,7 @@ fn declared(line: &str) -> Option<&str> {
 }
 
 /// Files of tests: what stands behind `#[cfg(test)] mod x;`, with what is below, and what such files name by `#[path]`.
-fn test_files<'f>(files: &[(&'f str, String)]) -> BTreeSet<&'f str> {
+pub(super) fn test_files<'f>(files: &[(&'f str, String)]) -> BTreeSet<&'f str> {
     let mut tests: BTreeSet<&str> = BTreeSet::new();
     loop {
         let before = tests.len();

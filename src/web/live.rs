@@ -6,7 +6,7 @@ use super::app::{App, Ends};
 use super::failure::Failure;
 use super::guard::client;
 use super::json::failed;
-use super::pages::now::{Overview, overview};
+use super::overview::{Overview, overview};
 use super::streams::StreamPlace;
 use axum::Extension;
 use axum::body::Body as AnyBody;

@@ -20,6 +20,7 @@ mod json;
 mod links;
 mod live;
 mod metrics;
+mod overview;
 mod pages;
 mod queue_count;
 mod router;

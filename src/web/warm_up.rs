@@ -2,7 +2,7 @@
 
 use super::app::{App, ServedPaths};
 use super::failure::Failure;
-use super::pages::now::overview;
+use super::overview::overview;
 use super::pages::sources;
 use std::sync::Arc;
 

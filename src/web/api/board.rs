@@ -4,7 +4,7 @@ use crate::analysis::backlog::QueueBacklog;
 use crate::analysis::overview::{BoardSnapshot, SnapshotClock};
 use crate::web::app::App;
 use crate::web::json::{failed, failure_json, json};
-use crate::web::pages::now::overview;
+use crate::web::overview::overview;
 use crate::web::waiting::first_count;
 use axum::extract::State;
 use axum::http::StatusCode;

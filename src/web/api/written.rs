@@ -7,7 +7,7 @@ use crate::analysis::sources::{SourceStatus, percent};
 use crate::analysis::verdict::{MailVerdict, MissingMail};
 use crate::detect::alarm::Alarm;
 use crate::model::time::{Minute, rfc3339};
-use crate::web::pages::now::{Overview, ProviderSum};
+use crate::web::overview::{Overview, ProviderSum};
 use serde_json::{Value, json};
 
 /// The verdict.

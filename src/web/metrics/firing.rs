@@ -4,7 +4,7 @@ use super::counters::SETS_MAX;
 use super::exposition::MetricFamilies;
 use super::store_numbers::StoreNumbers;
 use crate::detect::alarm::{Alarm, Scope};
-use crate::web::pages::now::Overview;
+use crate::web::overview::Overview;
 
 pub(super) fn of_alarms(overview: &Overview, families: &mut MetricFamilies) {
     let firing = overview.judgement.firing();

@@ -5,7 +5,7 @@ use super::counters::{LabelledTotals, SETS_MAX};
 use super::exposition::{MetricFamilies, MetricFamily};
 use crate::analysis::board::{BoardRow, RowState};
 use crate::detect::alarm::State as AlarmState;
-use crate::web::pages::now::Overview;
+use crate::web::overview::Overview;
 use crate::web::queue_count::CountedQueues;
 
 /// Each configured service is there from the first scrape on.

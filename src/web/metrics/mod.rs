@@ -19,7 +19,7 @@ use super::answers::QuestionKey;
 use super::app::App;
 use super::failure::Failure;
 use super::json::failed;
-use super::pages::now::overview;
+use super::overview::overview;
 use super::pages::sources::all as all_sources;
 use super::waiting::waiting;
 use axum::extract::State;

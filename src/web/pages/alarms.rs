@@ -2,13 +2,13 @@
 
 use super::blocks::{BlockPage, PageBlock};
 use super::frame::{PageFrame, sentence};
-use super::now::overview;
 use super::reply::{failure_page, rendered};
 use super::subject::alarm_table;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::web::app::App;
 use crate::web::links::Links;
+use crate::web::overview::overview;
 use axum::extract::State;
 use axum::response::Response;
 use std::cmp::Reverse;

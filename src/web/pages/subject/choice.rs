@@ -2,7 +2,7 @@
 
 use crate::detect::alarm::{Alarm, Scope};
 use crate::query::rates::By;
-use crate::web::pages::now::Overview;
+use crate::web::overview::Overview;
 use serde::Deserialize;
 
 /// Days of alarms.

@@ -7,9 +7,9 @@ use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::model::time::{Minute, UtcMs};
 use crate::web::links::Links;
+use crate::web::overview::Overview;
 use crate::web::pages::blocks::{TableBlock, TableCell};
 use crate::web::pages::marks::StateMark;
-use crate::web::pages::now::Overview;
 use crate::web::zone::PageZone;
 
 pub(super) fn now_words(alarm: &Alarm, overview: &Overview, zone: &PageZone) -> String {

@@ -1,13 +1,15 @@
 //! What a graph shows beside what came: the range that the detection expected, as known before each minute, and the alarms.
 
+use crate::analysis::expected_ranges::{BucketGrid, ExpectedRanges, STEP_MS_MIN};
 use crate::analysis::kept::Kept;
-use crate::analysis::present::{Replay, ReplayedHistory};
+use crate::analysis::present::{Replay, ReplayedHistory, so_far};
 use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Options;
 use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
 use crate::model::time::{MINUTE_MS, Minute, UtcMs};
+use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, MarkKind, SeriesSet};
@@ -49,33 +51,90 @@ pub fn draw_in(
     while let Some(minutes) = history.next_part()? {
         replay(&mut history, &minutes, pictures, &mut targets);
     }
-    let ReplayedHistory { engine, names, .. } = history.finish()?;
+    let history = history.finish()?;
     for target in targets {
-        let set = &mut *pictures[target.picture].set;
+        let picture = target.picture;
+        target.put(&mut *pictures[picture].set);
+    }
+    Ok(pictures
+        .iter()
+        .map(|picture| marks(picture.question, picture.set, &history))
+        .collect())
+}
+
+/// Draws ranges and alarms into a picture of weeks. What was expected of buckets that are over comes from `ranges`, and only what
+/// they do not reach is replayed. A picture that does not begin with a bucket, and one of a day, are drawn as others are.
+///
+/// # Errors
+/// The history cannot be read.
+pub fn draw_from(
+    store: &dyn MailHistory,
+    (kept, ranges): (&Kept, &ExpectedRanges),
+    options: Options,
+    picture: Picture<'_>,
+    now_ms: UtcMs,
+) -> Result<Vec<GraphMark>> {
+    let Picture { question, set } = picture;
+    let (start_ms, until_ms) = (set.start_ms, question.window.until_ms);
+    if set.step_ms < STEP_MS_MIN || question.window.since_ms != start_ms {
+        return Ok(draw_in(store, kept, options, &mut [Picture { question, set }], now_ms)?.concat());
+    }
+    let grid = BucketGrid::of(set.step_ms, start_ms);
+    let over_ms = grid.start(so_far(store, now_ms)?.until_ms.min(until_ms)).max(start_ms);
+    ranges.fill(store, (kept, &options), (grid, start_ms, over_ms), now_ms)?;
+    let rest = RateQuestion {
+        window: Window {
+            since_ms: over_ms,
+            until_ms,
+        },
+        ..question.clone()
+    };
+    let mut history = Replay::begin(store, kept, options, (over_ms, until_ms), now_ms)?;
+    let pictures = [Picture { question: &rest, set }];
+    let mut targets = targets(&pictures, history.names());
+    while let Some(minutes) = history.next_part()? {
+        replay(&mut history, &minutes, &pictures, &mut targets);
+    }
+    let history = history.finish()?;
+    let [Picture { set, .. }] = pictures;
+    for mut target in targets {
+        let scope = target.scope.named(&history.names);
+        let over = grid.starts(start_ms, over_ms);
+        for (bucket, start_ms) in target.buckets.iter_mut().zip(over) {
+            *bucket = ranges.expected(grid, start_ms, scope);
+        }
+        target.put(set);
+    }
+    Ok(marks(question, set, &history))
+}
+
+impl Target {
+    /// Draws the ranges of its buckets.
+    fn put(self, set: &mut SeriesSet) {
         let per_minute = MINUTE_MS as f64 / set.step_ms as f64;
         let range = |sum: &Expected| {
             let (low, high) = sum.range();
             (low * per_minute, high * per_minute)
         };
-        if target.buckets.iter().any(Option::is_some) {
-            let ranges = target.buckets.iter().map(|bucket| bucket.as_ref().map(range));
-            set.series[target.series].expected = Some(ranges.collect());
+        if self.buckets.iter().any(Option::is_some) {
+            let ranges = self.buckets.iter().map(|bucket| bucket.as_ref().map(range));
+            set.series[self.series].expected = Some(ranges.collect());
         }
     }
-    let marks = |picture: &Picture<'_>| {
-        let window = picture.question.window;
-        let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
-        let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
-        let told = engine.groups.told().filter(inside);
-        let concerned = Concerned {
-            question: picture.question,
-            drawn: picture.set.series.iter().map(|series| series.name.as_str()).collect(),
-            names: &names,
-            routes: &engine.routes,
-        };
-        told.filter_map(|alarm| concerned.mark(alarm)).collect()
+}
+
+/// The alarms of a picture's time that concern what it shows.
+fn marks(question: &RateQuestion, set: &SeriesSet, history: &ReplayedHistory) -> Vec<GraphMark> {
+    let (from, to) = (question.window.since_ms.minute(), question.window.until_ms.minute());
+    let inside = |alarm: &&Alarm| alarm.onset <= to && alarm.ended.is_none_or(|ended| ended > from);
+    let told = history.engine.groups.told().filter(inside);
+    let concerned = Concerned {
+        question,
+        drawn: set.series.iter().map(|series| series.name.as_str()).collect(),
+        names: &history.names,
+        routes: &history.engine.routes,
     };
-    Ok(pictures.iter().map(marks).collect())
+    told.filter_map(|alarm| concerned.mark(alarm)).collect()
 }
 
 /// A share of its mail from which a service is said to use a relay.

@@ -8,6 +8,7 @@ pub mod board;
 pub mod clients;
 pub mod completeness;
 pub mod expected;
+pub mod expected_ranges;
 pub mod failovers;
 pub mod fleet;
 pub mod health;

@@ -137,6 +137,18 @@ pub(super) fn collect(
 }
 
 impl RateQuestion {
+    /// The same from the beginning of its first bucket on.
+    #[must_use]
+    pub fn from_whole_bucket(&self) -> RateQuestion {
+        RateQuestion {
+            window: Window {
+                since_ms: buckets(self).0,
+                ..self.window
+            },
+            ..self.clone()
+        }
+    }
+
     /// What the beginnings of all buckets are multiples of, milliseconds.
     pub(super) fn grain_ms(&self) -> i64 {
         divisor(self.step_ms, self.origin_ms - UtcMs::EPOCH)

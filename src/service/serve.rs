@@ -5,7 +5,7 @@ use crate::model::text::safe_error;
 use crate::model::time::UtcMs;
 use crate::service::orders::{Orders, Signals, Told};
 use crate::setup::Setup;
-use crate::web::{App, AppOptions, CommitMetrics, ServedPaths, StopServing, bind, serve, warm_up};
+use crate::web::{App, AppOptions, CommitMetrics, ServedPaths, StopServing, bind, serve, warm_up, warm_up_graphs};
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -34,6 +34,9 @@ const THREADS: usize = 4;
 
 /// Who starts the process waits no longer for the first answer; until it is there, pages say that it is being computed.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Whoever was just paged asks first; graphs of weeks are prepared after that.
+const GRAPHS_AFTER: Duration = Duration::from_secs(10);
 
 /// Pages whose port is taken, and that are not served yet.
 pub struct BoundPages {
@@ -191,10 +194,12 @@ impl ConfiguredPages {
     ) -> Result<Option<ConfiguredPages>> {
         let first = Arc::clone(&self.app);
         tokio::spawn(async move {
-            let _ = tokio::time::timeout(READY_WITHIN, warm_up(first)).await;
+            let _ = tokio::time::timeout(READY_WITHIN, warm_up(Arc::clone(&first))).await;
             if announces {
                 let _ = sd_notify::notify(&[NotifyState::Ready]);
             }
+            tokio::time::sleep(GRAPHS_AFTER).await;
+            warm_up_graphs(first).await;
         });
         let listener = self.listener.try_clone().context("the listener")?;
         let served = serve(Arc::clone(&self.app), TcpListener::from_std(listener)?);

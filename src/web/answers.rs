@@ -2,6 +2,7 @@
 //! and kept until rows of its time come or change.
 
 use super::failure::Failure;
+use crate::analysis::expected_ranges::ExpectedRanges;
 use crate::analysis::incomplete::lines;
 use crate::analysis::judgement::{DetectionState, LiveJudge};
 use crate::analysis::kept::Kept;
@@ -50,6 +51,8 @@ pub struct Asker<'a> {
     pub now_ms: UtcMs,
     /// Snapshots of the detection.
     pub kept: &'a Kept,
+    /// What was expected of buckets that are over.
+    pub ranges: &'a ExpectedRanges,
     /// The detection, as far as it has judged.
     judge: &'a Mutex<LiveJudge>,
     /// The clock stands still: what comes later is not known.
@@ -162,6 +165,7 @@ pub struct Answers {
     waiting: AtomicUsize,
     kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
     snapshots: Kept,
+    ranges: ExpectedRanges,
     judge: Arc<Mutex<LiveJudge>>,
 }
 
@@ -178,6 +182,7 @@ impl Answers {
             waiting: AtomicUsize::new(0),
             kept: Mutex::default(),
             snapshots,
+            ranges: ExpectedRanges::default(),
             judge: Arc::new(Mutex::new(judge)),
         }
     }
@@ -297,6 +302,7 @@ impl Answers {
             config: &self.config,
             now_ms: asked_ms,
             kept: &self.snapshots,
+            ranges: &self.ranges,
             judge: &self.judge,
             is_standing: self.is_standing(),
         };

@@ -10,12 +10,12 @@ use super::pages::blocks::GraphBlock;
 use super::pages::range::PageRange;
 use super::zone::{GraphClock, PageZone};
 use crate::analysis::alarms::rounded;
-use crate::analysis::expected::{Picture, draw_in};
+use crate::analysis::expected::{Picture, draw_from};
 use crate::analysis::planned_work::graph_marks;
 use crate::graph::{GraphKind, HATCH, Style, Theme, png, svg};
 use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
-use crate::model::time::rfc3339;
+use crate::model::time::{HOUR_MS, rfc3339};
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
 use crate::query::series::{GraphMark, Series, SeriesSet};
@@ -146,8 +146,12 @@ impl GraphChoice {
     }
 }
 
-/// Rates with their expected ranges and alarms.
+/// Rates with their expected ranges and alarms. A graph of weeks begins with a whole bucket: a part of one looks like a drop.
 pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphClock) -> Result<DrawnRates> {
+    let question = &match question.step_ms >= HOUR_MS {
+        true => question.from_whole_bucket(),
+        false => question.clone(),
+    };
     let mut set = asker.store().rates(question)?;
     if set.series.len() > SERIES_MAX {
         let kept: Vec<usize> = set.ranking().into_iter().take(SERIES_MAX).collect();
@@ -158,8 +162,8 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphCloc
         question,
         set: &mut set,
     };
-    let marks = draw_in(asker.store(), asker.kept, asker.options(), &mut [picture], asker.now_ms)?;
-    let mut marks = marks.concat();
+    let expected = (asker.kept, asker.ranges);
+    let mut marks = draw_from(asker.store(), expected, asker.options(), picture, asker.now_ms)?;
     let names: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
     marks.extend(graph_marks(&planned(asker.config)?, question, &names));
     let unnamed = format!("(no {})", question.by.column());
@@ -168,6 +172,18 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphCloc
         .filter(|series| series.name.is_empty())
         .for_each(|series| series.name.clone_from(&unnamed));
     Ok(DrawnRates { set, marks, clock })
+}
+
+/// Draws the graphs of weeks once, so that what was expected of their buckets is known before somebody asks for one.
+pub(super) fn learn_ranges(asker: &Asker<'_>, zone: &PageZone) -> Result<()> {
+    for from in ["-7d", "-28d"] {
+        let choice = GraphChoice {
+            from: from.to_owned(),
+            ..GraphChoice::default()
+        };
+        choice.draw(asker, zone)?;
+    }
+    Ok(())
 }
 
 /// A graph as a part of a page; `number` tells the graphs of a page apart.

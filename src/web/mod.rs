@@ -36,4 +36,4 @@ pub use access::Token;
 pub use app::{App, AppOptions, ServedPaths, StopServing};
 pub use metrics::commits::CommitMetrics;
 pub use server::{bind, serve};
-pub use warm_up::warm_up;
+pub use warm_up::{warm_up, warm_up_graphs};

@@ -1,10 +1,27 @@
 //! The first page is asked for by whoever was just paged: what it takes is computed when the process begins, not then.
 
+use super::answers::QuestionKey;
 use super::app::{App, ServedPaths};
 use super::failure::Failure;
+use super::graphs::learn_ranges;
 use super::overview::overview;
 use super::pages::sources;
 use std::sync::Arc;
+
+/// Learns what was expected in the last weeks: graphs of them are quick then. It takes seconds of processor time where much was sent,
+/// so that it comes after the first page.
+pub async fn warm_up_graphs(app: Arc<App>) {
+    if app.paths == ServedPaths::All {
+        let (key, zone) = (
+            QuestionKey::until("ranges", app.answers.now_ms()),
+            app.links.zone().clone(),
+        );
+        let learned = app.answers.ask(key, move |asker| learn_ranges(asker, &zone)).await;
+        if let Err(failure) = learned {
+            tracing::debug!("graphs of weeks are not prepared: {}", failure.words());
+        }
+    }
+}
 
 /// Computes the overview; over when it is there, or cannot be had.
 pub async fn warm_up(app: Arc<App>) {

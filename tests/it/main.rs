@@ -21,6 +21,7 @@ mod directions;
 mod docs;
 mod doctor;
 mod exim_lab;
+mod expected_ranges;
 mod flow;
 mod forget;
 mod from_log;

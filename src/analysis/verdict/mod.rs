@@ -11,6 +11,7 @@ pub use missing::{MissingMail, missing};
 
 use super::alarms::notice_id;
 use crate::detect::alarm::Alarm;
+use crate::detect::fleet::Names;
 use crate::model::human;
 use concerned::{affected, at_risk, spared};
 use missing::missing_words;
@@ -46,6 +47,12 @@ pub fn verdict(facts: &VerdictFacts<'_>) -> MailVerdict {
         Some(first) => trouble(facts, &about_mail, first, more),
         None => calm(facts, more),
     }
+}
+
+/// What to do about an alarm, in a sentence.
+#[must_use]
+pub fn next_step(alarm: &Alarm, names: &Names) -> String {
+    next(alarm, alarm.cause.as_ref().map(|cause| names.host(cause.relay)))
 }
 
 /// Nothing about mail fires.
@@ -142,7 +149,6 @@ fn trouble(facts: &VerdictFacts<'_>, alarms: &[&Alarm], first: &Alarm, mut more:
 mod tests {
     use super::*;
     use crate::detect::alarm::{Cause, Layer, Member, Scope, State};
-    use crate::detect::fleet::Names;
     use crate::model::time::Minute;
     use jiff::tz::TimeZone;
 

@@ -6,7 +6,7 @@ use super::marks::StateMark;
 use super::reply::{failure_page, rendered};
 use crate::analysis::sources::{SourceStatus, percent, statuses};
 use crate::model::human;
-use crate::model::time::DAY_MS;
+use crate::model::time::{DAY_MS, MINUTE_MS};
 use crate::web::answers::{QuestionKey, StoreAnswer};
 use crate::web::app::App;
 use crate::web::failure::Failure;
@@ -73,10 +73,12 @@ fn table(sources: &[SourceStatus], zone: &PageZone) -> TableBlock {
             TableCell::mark(StateMark::of_source(one.state.as_str())),
             TableCell::text(&one.source.host),
             TableCell::text(&one.source.kind),
-            TableCell::text(
-                one.age_ms
-                    .map_or_else(|| "never".to_owned(), |age| human::ago(age.max(0))),
-            ),
+            TableCell::text(match (one.age_ms, one.source.span_ms) {
+                // Of a clock that stands still, later lines have no age.
+                (Some(age), Some((_, last))) if age < -MINUTE_MS => zone.clock(last),
+                (Some(age), _) => human::ago(age.max(0)),
+                (None, _) => "never".to_owned(),
+            }),
             TableCell::text(one.read_ms().map(|ms| zone.clock(ms)).unwrap_or_default()),
             TableCell::text(one.lag_ms.map(human::duration).unwrap_or_default()),
             count(counts.lines),

@@ -110,6 +110,51 @@ fn a_server_that_is_away_is_named_without_its_address() {
     assert_eq!(served.get("/healthz").status, 200);
 }
 
+/// The names of a board's rows, from above.
+fn names(page: &str, board: &str) -> Vec<String> {
+    let (_, board) = page
+        .split_once(&format!("<section class=\"board\" id=\"{board}\">"))
+        .expect("the board");
+    let (board, _) = board.split_once("</section>").expect("its end");
+    let rows = board.split("<th scope=\"row\">").skip(1);
+    let name = |row: &str| {
+        row.split('>')
+            .nth(1)
+            .and_then(|rest| rest.split('<').next())
+            .unwrap()
+            .to_owned()
+    };
+    rows.map(name).collect()
+}
+
+#[test]
+fn boards_are_sorted_by_links_without_script() {
+    let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
+    let page = served.page("/?q=i&state=all");
+    let link = "/?state=all&#38;q=i&#38;sort=name";
+    assert!(
+        page.contains(link) || page.contains(&link.replace("&#38;", "&amp;")),
+        "{page}"
+    );
+    let usual = names(&page, "services");
+    let by_name = names(&served.page("/?state=all&q=i&sort=name"), "services");
+    let mut sorted = usual.clone();
+    sorted.sort();
+    assert!(usual.len() > 3 && usual != sorted, "{usual:?}");
+    assert_eq!(by_name, sorted);
+    let by_hour = served.page("/?sort=hour");
+    assert_eq!(names(&by_hour, "services")[0], "wiki");
+    assert!(by_hour.contains("aria-sort=\"descending\">last hour<"), "{by_hour}");
+    assert!(
+        by_hour.contains("name=\"sort\" value=\"hour\""),
+        "the form keeps the order"
+    );
+    assert_eq!(
+        names(&served.page("/?sort=nonsense"), "services"),
+        names(&served.page("/"), "services")
+    );
+}
+
 #[test]
 #[ignore = "slow: tests/run runs it"]
 fn below_a_path_all_links_stay_there() {

@@ -1,6 +1,6 @@
 //! Boards of services, relays, and hostgroups.
 
-use super::choice::{Choice, ROWS_SHOWN};
+use super::choice::{Choice, ROWS_SHOWN, RowOrder};
 use crate::analysis::board::{BoardRow, RowState};
 use crate::model::human;
 use crate::model::time::rfc3339;
@@ -9,16 +9,26 @@ use crate::web::links::Links;
 use crate::web::overview::Overview;
 use crate::web::pages::marks::StateMark;
 use crate::web::spark::spark;
+use std::cmp::Reverse;
 
 /// A board as its table shows it.
 pub(super) struct BoardView {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
-    pub(super) what: &'static str,
+    pub(super) heads: Vec<ColumnHead>,
     pub(super) empty: &'static str,
     pub(super) rows: Vec<RowLine>,
     pub(super) hidden: usize,
     pub(super) all: String,
+}
+
+/// The head of a column; rows are sorted by those that have a link.
+pub(super) struct ColumnHead {
+    pub(super) word: &'static str,
+    pub(super) is_number: bool,
+    pub(super) link: Option<String>,
+    /// What `aria-sort` says.
+    pub(super) sorted: Option<&'static str>,
 }
 
 pub(super) struct RowLine {
@@ -63,7 +73,8 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
                 "alarm" => matches!(row.state, RowState::Alarm(_) | RowState::Provisional(_)),
                 _ => row.state != RowState::Quiet,
             };
-            let found: Vec<&BoardRow> = rows.iter().filter(named).collect();
+            let mut found: Vec<&BoardRow> = rows.iter().filter(named).collect();
+            sort(&mut found, choice.order());
             let shown: Vec<&&BoardRow> = found.iter().filter(|row| wanted(row)).take(ROWS_SHOWN).collect();
             BoardView {
                 hidden: if choice.state.is_empty() {
@@ -75,10 +86,10 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
                     .into_iter()
                     .map(|row| row_line(row, (what, overview), links))
                     .collect(),
-                all: links.to("", &[("state", "all"), ("q", &choice.q)]),
+                all: links.to("", &[("state", "all"), ("q", &choice.q), ("sort", &choice.sort)]),
                 id,
                 title,
-                what,
+                heads: heads(what, choice, links),
                 empty,
             }
         };
@@ -87,6 +98,40 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
         .filter(|board| is_grouped || board.0 != "hostgroups")
         .map(view)
         .collect()
+}
+
+/// Rows that are alike stay in the order of what is wrong.
+fn sort(rows: &mut [&BoardRow], order: RowOrder) {
+    match order {
+        RowOrder::State => {}
+        RowOrder::Name => rows.sort_by_key(|row| row.name.to_lowercase()),
+        RowOrder::Last => rows.sort_by_key(|row| Reverse(row.last_ms)),
+        RowOrder::Hour => rows.sort_by(|one, other| other.hour.total_cmp(&one.hour)),
+    }
+}
+
+fn heads(what: &'static str, choice: &Choice, links: &Links) -> Vec<ColumnHead> {
+    let head = |word, order: Option<(RowOrder, &'static str)>, is_number| ColumnHead {
+        word,
+        is_number,
+        link: order.filter(|(order, _)| *order != choice.order()).map(|(order, _)| {
+            links.to(
+                "",
+                &[("state", &choice.state), ("q", &choice.q), ("sort", order.as_str())],
+            )
+        }),
+        sorted: order
+            .filter(|(order, _)| *order == choice.order())
+            .map(|(_, sorted)| sorted),
+    };
+    vec![
+        head("state", Some((RowOrder::State, "other")), false),
+        head(what, Some((RowOrder::Name, "ascending")), false),
+        head("last mail", Some((RowOrder::Last, "descending")), true),
+        head("last hour", Some((RowOrder::Hour, "descending")), true),
+        head("expected", None, true),
+        head("last 24 h", None, false),
+    ]
 }
 
 fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) -> RowLine {

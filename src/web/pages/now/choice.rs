@@ -1,4 +1,4 @@
-//! Which rows a reader wants to see.
+//! Which rows a reader wants to see, and in which order.
 
 use serde::Deserialize;
 
@@ -13,6 +13,41 @@ pub(crate) struct Choice {
     pub(super) q: String,
     /// `all`, `alarm`, or empty.
     pub(super) state: String,
+    /// `name`, `last`, `hour`, or empty.
+    pub(super) sort: String,
+}
+
+/// The order of a board's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowOrder {
+    /// What is wrong first, then who sends most.
+    State,
+    Name,
+    /// Who sent last.
+    Last,
+    /// Who sent most in the last hour.
+    Hour,
+}
+
+impl RowOrder {
+    /// The word in an address.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            RowOrder::State => "",
+            RowOrder::Name => "name",
+            RowOrder::Last => "last",
+            RowOrder::Hour => "hour",
+        }
+    }
+}
+
+impl Choice {
+    /// The order that was chosen.
+    pub(super) fn order(&self) -> RowOrder {
+        let all = [RowOrder::Name, RowOrder::Last, RowOrder::Hour];
+        let chosen = all.into_iter().find(|order| order.as_str() == self.sort);
+        chosen.unwrap_or(RowOrder::State)
+    }
 }
 
 pub(super) const STATES: [(&str, &str); 3] = [

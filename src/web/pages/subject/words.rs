@@ -3,6 +3,7 @@
 use super::choice::ALARM_DAYS;
 use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
+use crate::analysis::verdict::next_step;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::model::time::{Minute, UtcMs};
@@ -14,11 +15,14 @@ use crate::web::zone::PageZone;
 
 pub(super) fn now_words(alarm: &Alarm, overview: &Overview, zone: &PageZone) -> String {
     let since = zone.clock_near(alarm.onset.start(), overview.end_ms);
-    let (kind, name) = alarm.scope.named(&overview.judgement.names);
+    let names = &overview.judgement.names;
+    let (kind, name) = alarm.scope.named(names);
+    let meaning = alarm.state.meaning();
+    let what = meaning.split_once(". ").map_or(meaning, |(what, _)| what);
     format!(
-        "{kind} {name} {} since {since}: {}.",
+        "{kind} {name} {} since {since}: {what}. {}",
         alarm.state.as_str(),
-        alarm.state.meaning()
+        next_step(alarm, names)
     )
 }
 

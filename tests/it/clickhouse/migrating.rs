@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 impl Lab {
     /// A server of its own without a schema.
-    fn bare() -> Lab {
+    pub(super) fn bare() -> Lab {
         let place = Place::new();
         let server = Server::start(place.path("server"));
         let lab = Lab { place, server };

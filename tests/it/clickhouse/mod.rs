@@ -13,6 +13,7 @@ mod kills;
 mod mending;
 mod migrating;
 mod old_server;
+mod pages;
 mod panels;
 mod profile;
 mod questions;

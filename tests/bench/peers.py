@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Other methods on the series that `judge_drops.py` judges: Poisson-FOCuS and nearest days.
+"""Other methods on the series that `judge_drops.py` judges: Poisson-FOCuS, nearest days, glrnb, and MSTL.
 
-usage: peers.py CASES_DIR [focus|nearest]
+usage: peers.py CASES_DIR [focus|nearest|glrnb|mstl]...
 
 CASES_DIR holds cases as `judge_drops.py` reads them (docs/detection-measured.md, "Measured"). Steps shorter than five minutes are added up
-to five. Both methods may use only the past, and have the same budget: for each series, the smallest threshold with at most one
+to five. All methods may use only the past, and have the same budget: for each series, the smallest threshold with at most one
 alarm in 90 days of the first half, after four weeks. An alarm that returns within a day counts once.
 
 * focus: Poisson-FOCuS for decreases (Romano, Eckley, Fearnhead, Rigaill: JMLR 24, 2023) on the mean of the same hour of the last
@@ -12,6 +12,11 @@ alarm in 90 days of the first half, after four weeks. An alarm that returns with
   back a week at most, and begins anew after an alarm.
 * nearest: the median of the six nearest of the last 28 days, by the counts of the 24 hours before, hour by hour, as Cloudflare
   Radar describes it. The score is the hour's deficit in standard deviations.
+* glrnb: surveillance::glrnb(dir = "dec") of R on hours, with the expectation of focus and the dispersion of the hours of the first
+  half that lie below it (apt-get install r-cran-surveillance). It looks back two days.
+* mstl: statsforecast's MSTL of a day and a week over the last six weeks, forecast for a day at each midnight, its trend continued as
+  it is (pip install statsforecast). The score is the hour's deficit over the conformal half-width: the 90 % quantile of the last
+  28 days' forecast errors.
 """
 import collections
 import glob
@@ -20,6 +25,7 @@ import json
 import math
 import os
 import statistics
+import subprocess
 import sys
 
 STEP = 300
@@ -100,6 +106,54 @@ def nearest(counts, first, last):
     return alarms
 
 
+def hourly(counts):
+    hour = DAY // 24
+    return [sum(counts[at:at + hour]) for at in range(0, len(counts) - hour + 1, hour)]
+
+
+R = []
+
+
+def glrnb(counts, first, last):
+    if not R:
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "glrnb.R")
+        R.append(subprocess.Popen(["Rscript", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    hour, expected = DAY // 24, profile(counts)
+    hours, due = hourly(counts), [max(each, 1e-3) for each in hourly(expected)]
+    first, last = first // hour, min(last // hour, len(hours))
+    # What lies below the expectation in the weeks before: bursts are no noise of drops.
+    past = range(min(WARM // hour, first), first) if first > WARM // hour else range(168, first)
+    low = sum(2 * min(hours[at] - due[at], 0) ** 2 - due[at] for at in past)
+    dispersion = max(1e-3, low / max(sum(due[at] ** 2 for at in past), 1e-9))
+
+    def alarms(threshold):
+        R[0].stdin.write(f"{threshold} {dispersion}\n")
+        R[0].stdin.write(" ".join(map(str, hours[first:last])) + "\n" + " ".join(map(str, due[first:last])) + "\n")
+        R[0].stdin.flush()
+        return [(first + int(at) + 1) * hour - 1 for at in R[0].stdout.readline().split()]
+    return alarms
+
+
+def mstl(counts, first, last):
+    import numpy
+    from statsforecast.models import MSTL, Naive
+    hour, hours = DAY // 24, numpy.array(hourly(counts), dtype=float)
+    model, scores, errors = MSTL([24, 168], trend_forecaster=Naive()), {}, []
+    # Four weeks before it are enough for the errors of the first day that is judged.
+    begin = max(15 * 24, first // hour - 28 * 24)
+    for at in range(begin - begin % 24, min(last // hour, len(hours)), 24):
+        due = numpy.maximum(model.forecast(y=hours[max(0, at - 1008):at], h=24)["mean"], 0)
+        real = hours[at:at + 24]
+        if len(errors) >= 7:
+            width = max(numpy.quantile(numpy.abs(numpy.concatenate(errors[-28:])), 0.9), 0.5)
+            scores.update((at + k, (due[k] - real[k]) / width) for k in range(len(real)) if at + k >= first // hour)
+        errors.append(real - due[:len(real)])
+
+    def alarms(threshold):
+        return [(at + 1) * hour - 1 for at, score in scores.items() if score > threshold]
+    return alarms
+
+
 def once(alarms):
     kept, last = [], -DAY
     for at in alarms:
@@ -125,7 +179,7 @@ def main():
     folder, names = sys.argv[1], sys.argv[2:] or ["focus", "nearest"]
     classes = dict(A="< 12/day", B="12-100/day", C="100-1440/day", D="1-60/min", E="60-1000/min", F="> 1000/min", W="web stress")
     for name in names:
-        method = dict(focus=focus, nearest=nearest)[name]
+        method = dict(focus=focus, nearest=nearest, glrnb=glrnb, mstl=mstl)[name]
         sums = collections.defaultdict(lambda: [0, 0, 0, 0.0, 0, 0.0])
         thresholds = {}
         for path in sorted(glob.glob(os.path.join(folder, "*.json.gz"))):

@@ -53,6 +53,10 @@ const GAP_GROWTH: f64 = 0.1;
 const GAP_DAYS: f64 = 14.0;
 /// Days after which a tail has seen the deploys of a series.
 const DEPLOYS_D: f64 = 42.0;
+/// Days of a tail until which its margin is the largest.
+const YOUNG_D: f64 = 20.0;
+/// How it grows with the relative variance of an hour: of mail in one batch a night, an hour says next to nothing.
+const YOUNG_NOISE: f64 = 3.0;
 /// Rank, from 0, of the highest maximum that may not alarm.
 const AGAIN: usize = 2;
 /// The same of the gap: minutes of a deploy are rare, each is worth whatever the hour sends, and it alone counts them in full.
@@ -267,8 +271,14 @@ impl Channels {
             }
         }
         verdict.score = self.joint.score(verdict.score + SHIFT);
-        verdict.score -= tuning.margin_young * (20.0 / self.tails[GAP].days().max(20) as f64).powi(2);
+        verdict.score -= self.margin_young(tuning);
         verdict
+    }
+
+    /// Decades more while the tails are young: the less an hour says, the less is known of the days that will come.
+    fn margin_young(&self, tuning: &Tuning) -> f64 {
+        let young = (YOUNG_D / (self.tails[GAP].days() as f64).max(YOUNG_D)).powi(2);
+        tuning.margin_young * (1.0 + YOUNG_NOISE * self.hour_v()) * young
     }
 
     fn window(&self, which: usize, step_s: i64, history: &History, tuning: &Tuning) -> Option<(f64, HistorySpan)> {

@@ -33,6 +33,7 @@ impl VolumeSeries {
             holiday: block.flags.holiday,
         };
         if !flags.masked && block.evident {
+            self.weigh_former(block, step.ts, tuning);
             self.move_levels(block, tuning);
         }
         let levels = self.fast.map(|ratio| ratio.value(tuning.fast_prior));
@@ -41,6 +42,26 @@ impl VolumeSeries {
             self.channels.sample(self.step_s, &self.history);
         }
         self.fold(step, tuning);
+    }
+
+    /// Takes the old level back where what came since another was accepted tells of it.
+    fn weigh_former(&mut self, block: OpenEpisode, ts: i64, tuning: &Tuning) {
+        let Some(former) = self.former.as_mut().filter(|_| self.episode.is_none() && !block.near) else {
+            return;
+        };
+        let times = former.slow().value(tuning.slow_prior) / self.slow.value(tuning.slow_prior).max(1e-9);
+        let block_s = self.step_s * self.history.block_steps();
+        let is_back = former.is_back((block.counted, block.expected), times, block_s);
+        let (slow, is_over) = (former.slow(), former.is_over(ts));
+        if is_back {
+            self.slow = slow;
+            self.fast = Default::default();
+            self.channels.reset(ts);
+            self.history.set_floor();
+        }
+        if is_back || is_over {
+            self.former = None;
+        }
     }
 
     /// A burst or a gap moves a level by no more than its own noise allows.

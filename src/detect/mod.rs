@@ -42,7 +42,7 @@
 //!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
 //!   teaches its threshold at most. The days of a drop that reached 0.7 decades beyond the budget, and whose mail did not come
 //!   in the hours after it (`aftermath`), teach neither noise nor thresholds. What comes back within a day is the same drop.
-//!   After 5 days a lower rate is the new level; after 28 of silence the series is retired. A rate that falls further, by two CUSUMs against the share that a drop has left, is told once.
+//!   After 5 days a lower rate is the new level, and the old one a rival of it for 14 days (`former_level`); after 28 of silence the series is retired. A rate that falls further, by two CUSUMs against the share that a drop has left, is told once.
 //! * **Clocks** ([`clock_change`]). Around the days on which clocks change in Europe and North America, the profile moved by an hour
 //!   is a rival. Until the likelihood decides, only what both expect is sure.
 //! * **Holidays** ([`holidays`]). On a declared day only full silence speaks. Next to one, two standard deviations less than
@@ -81,6 +81,7 @@ pub mod family;
 mod finding;
 pub mod fleet;
 pub mod forecast;
+mod former_level;
 pub mod gap;
 pub mod group;
 pub mod history;
@@ -136,6 +137,8 @@ mod impact_tests;
 mod kept_tests;
 #[cfg(test)]
 mod outcome_tests;
+#[cfg(test)]
+mod pooled_tests;
 #[cfg(test)]
 mod rename_tests;
 #[cfg(test)]

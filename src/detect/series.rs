@@ -4,6 +4,7 @@ use super::aftermath::Aftermath;
 use super::bridge_days::BridgeDays;
 use super::channels::{Channel, Channels, Now, Verdict};
 use super::episode::{Drop, DropEnd, Episode, EpisodeChange};
+use super::former_level::FormerLevel;
 use super::history::{Flags, History};
 use super::level::{FAST, Ratio};
 use super::profile::Profile;
@@ -97,6 +98,8 @@ pub struct VolumeSeries {
     pub(super) bridge: BridgeDays,
     /// What comes after a drop that was none of chance.
     aftermath: Option<Box<Aftermath>>,
+    /// The level before another was accepted.
+    pub(super) former: Option<Box<FormerLevel>>,
     /// Taken for retired: silent until it sends again.
     retired: bool,
     last: Option<Drop>,
@@ -124,6 +127,7 @@ impl VolumeSeries {
             episode: None,
             bridge: BridgeDays::default(),
             aftermath: None,
+            former: None,
             retired: false,
             last: None,
             alarms: [i32::MIN; ALARMS],
@@ -308,7 +312,7 @@ impl VolumeSeries {
         let young = self.days < tuning.provisional_d;
         let verdict = self.channels.weigh(now, &self.history, tuning);
         episode.peak = episode.peak.max(verdict.score - self.margin(now.ts, tuning));
-        if young {
+        if self.days < tuning.clip_young_d {
             self.channels.settle(tuning.clip_young);
         }
         let expected = if now.holiday {
@@ -328,6 +332,7 @@ impl VolumeSeries {
             self.retired = true;
         } else if end != DropEnd::Recovered {
             let ratio = episode.observed_share() * self.slow.value(tuning.slow_prior);
+            self.former = Some(Box::new(FormerLevel::new(self.slow, now.ts)));
             self.slow.set(ratio, ACCEPTED_WEIGHT);
             self.fast = [Ratio::default(); FAST];
         }

@@ -4,7 +4,10 @@ mod budget;
 mod clocks;
 mod fleet;
 mod habits;
+mod levels;
 mod schedules;
+mod starts;
+mod young;
 
 use super::channels::Channel;
 use super::detector::{Detector, DetectorConfig, Refused, Sample};

@@ -9,7 +9,7 @@ pub struct Tuning {
     pub margin: f64,
     /// Decades more where many mails leave nothing to chance: the noise of days and people is no exponential law's.
     pub margin_busy: f64,
-    /// Decades more while a tail holds twenty days or less; it falls with the square of the days.
+    /// Decades more while a tail holds twenty days or less, where hours are without noise; it falls with the square of the days.
     pub margin_young: f64,
     /// Decades more for each alarm of the last 30 days beyond `weary_free`.
     pub weary: f64,
@@ -57,6 +57,8 @@ pub struct Tuning {
     pub strong: f64,
     /// In the first days, while the usual nights are not known, any teaches up to these decades beyond it.
     pub clip_young: f64,
+    /// Days for which that is so: four of each weekday.
+    pub clip_young_d: u32,
     /// A drop that comes back this soon is the same one, seconds.
     pub flap_s: i64,
     /// Evidence in nats that closes an episode.
@@ -107,6 +109,7 @@ impl Default for Tuning {
             clip_long: 0.0,
             strong: 0.7,
             clip_young: 1.5,
+            clip_young_d: 28,
             flap_s: 86_400,
             close: 3.0,
             learn_d: 9,

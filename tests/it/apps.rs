@@ -21,6 +21,7 @@ const SERVICES: [&str; 8] = [
 ];
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn every_service_failed_as_often_as_the_simulator_wrote() {
     let (place, truth) = &*OUTAGE;
     // Mails whose first failure is told, failures told, and successes told, by service and phase.

@@ -157,6 +157,7 @@ fn batches_never_cross_midnight_utc() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn compaction_keeps_exactly_the_same_rows() {
     // A run after each of eight pieces: at least a segment each.
     let place = Place::new();

@@ -154,6 +154,7 @@ fn verbose_says_what_a_command_works_with() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn rules_are_proposed_for_what_a_new_store_derives_and_name_the_same_mail() {
     let place = Place::new();
     let spec = Outage2018 {

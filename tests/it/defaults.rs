@@ -41,6 +41,7 @@ fn help_names_the_window_that_is_taken() {
 
 /// The store's newest event is years old.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn relative_times_count_from_the_newest_event_of_an_old_store() {
     let (place, _) = &*OUTAGE;
     let window = |args: &[&str]| {

@@ -88,6 +88,7 @@ fn is_the_impact(incident: &Value, truth: &Truth, tells: bool) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_outage_is_one_alarm_and_its_impact_is_what_happened() {
     let (place, truth) = &*OUTAGE;
     is_the_outage(&alarms(place), truth);
@@ -96,6 +97,7 @@ fn the_outage_is_one_alarm_and_its_impact_is_what_happened() {
 
 /// What `serve --at` and `top --at` show at a moment, `detect` finds up to that moment.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_window_has_the_alarm_that_its_last_minute_raises() {
     let (place, _) = &*OUTAGE;
     let detected = seconds(&alarms(place)[0]["detected"]);
@@ -190,6 +192,7 @@ fn while_the_outage_lasts_mail_waits_and_nothing_is_told_of_what_comes_after() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_page_is_whole_and_harmless() {
     let (place, _) = &*OUTAGE;
     let page = |form: &str| {
@@ -263,6 +266,7 @@ fn a_graph_marks_what_would_have_alarmed() {
 
 /// The stopped relay's log is not written any more; whether somebody looks at it makes the difference.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_log_that_is_read_and_stays_empty_is_silence_and_one_that_nobody_reads_is_blindness() {
     let place = Place::with(KEEP);
     let spec = Outage2018 {

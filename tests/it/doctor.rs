@@ -209,6 +209,7 @@ fn a_segment_that_is_damaged_and_one_that_is_short_are_named() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_server_that_is_away_and_an_outbox_that_is_full_are_named() {
     let config = format!("{KEEP}{SOURCE}").replace(
         "[store]\n",

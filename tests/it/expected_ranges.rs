@@ -75,6 +75,7 @@ impl Drawing {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_graph_of_days_is_drawn_from_what_was_kept_as_a_replay_draws_it_also_after_late_rows() {
     let place = Place::copy_of(night());
     let drawing = Drawing::of(&place);

@@ -237,6 +237,7 @@ fn once(place: &Place) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_postfix_that_hands_over_to_an_exim() {
     once(&in_every_order(
         &to_exim(Some("1@web7.example.org"), "mx1.example.org", T, T + 1),
@@ -245,11 +246,13 @@ fn a_postfix_that_hands_over_to_an_exim() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_mail_without_message_id_counts_once_by_the_names() {
     once(&in_every_order(&to_exim(None, "mx1.example.org", T, T + 1), ""));
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_relay_with_another_name_in_the_senders_log() {
     once(&in_every_order(
         &to_exim(Some("1@web7.example.org"), "smarthost.example.org", T, T + 1),
@@ -271,6 +274,7 @@ fn a_mail_that_waited_over_midnight_for_the_relay() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_service_that_only_the_relays_rule_names_is_both_hops() {
     let rule = "[[service]]\nname = \"big_data\"\nmatch = [{ client = \"app1.example.org\" }]\n";
     let place = in_every_order(&to_exim(Some("1@web7.example.org"), "mx1.example.org", T, T + 1), rule);

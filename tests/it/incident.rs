@@ -74,6 +74,7 @@ fn seconds(value: &Value) -> i64 {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn an_alarm_without_a_relay_has_a_page_with_beginning_recovery_and_loss() {
     let place = place();
     let found: Vec<Value> = serde_json::from_str(&place.run(&["detect", "--format", "json"]).ends(1).out).unwrap();

@@ -61,6 +61,7 @@ fn snapshots(place: &Place) -> Vec<PathBuf> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn an_alarm_that_late_rows_empty_is_withdrawn_through_its_channel() {
     let place = two_relays();
     let first = told(&place);

@@ -48,6 +48,7 @@ fn by_service(place: &Place, sum: &str, condition: &str) -> BTreeMap<String, u64
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_relay_that_takes_mail_from_the_world_counts_the_mail_of_our_services_exactly() {
     let (place, truth) = mixed(&spec(1, 300.0));
     for host in ["mx1", "mx2"] {
@@ -122,6 +123,7 @@ fn only_alarm(place: &Place) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn mail_of_one_service_that_bounces_is_one_alarm_and_an_impact_with_the_reply() {
     let (place, truth) = mixed(&MixedRelay {
         bouncing: true,

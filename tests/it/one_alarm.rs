@@ -85,6 +85,7 @@ fn told(place: &Place, code: i32) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn an_alarm_of_a_service_that_turns_out_to_be_its_relays_keeps_its_id_from_first_notice_to_end() {
     let place = place();
     go_on(&place, FAILS + 480);

@@ -154,6 +154,7 @@ fn a_real_log_read_in_pieces_gives_the_same_rows() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_retry_gets_its_sender_from_an_older_archive_that_comes_later() {
     let deferred = format!("3F2A31C0: to=<x@example.com>, {LATER}");
     let sent = format!("3F2A31C0: to=<x@example.com>, {OUT}");

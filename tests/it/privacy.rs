@@ -83,6 +83,7 @@ fn read(place: &Place) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn no_local_part_stands_in_a_store_in_clear() {
     for mode in ["hash", "drop"] {
         let place = Place::with(&format!(

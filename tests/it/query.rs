@@ -86,6 +86,7 @@ fn the_list_names_every_query_with_its_words() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn rates_add_up_to_the_events() {
     let (place, _) = &*OUTAGE;
     for (name, column, first_hop) in [
@@ -229,6 +230,7 @@ fn a_lone_count_is_answered() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_reads_a_store_says_what_it_holds() {
     let (place, truth) = &*OUTAGE;
     let answer: Value = serde_json::from_str(&place.run(&["status", "--format", "json"]).ends(0).out).unwrap();

@@ -225,6 +225,7 @@ fn each_receiver_takes_the_alarm_and_its_end_with_what_to_do() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_refusals_words_are_told_and_no_secret_with_them() {
     let place = begun("");
     let (_hook, port) = answering(&place.path("posted"), |post| {

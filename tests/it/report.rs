@@ -112,6 +112,7 @@ fn a_page_needs_nothing_else_and_is_small_and_the_same_each_time() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_comes_days_later_changes_nothing_of_a_closed_day() {
     let config = format!("{KEEP}[[source]]\nkind = \"exim\"\npaths = [\"mainlog\"]\nhost = \"mx1\"\n");
     let place = Place::with(&config);

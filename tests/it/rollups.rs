@@ -262,6 +262,7 @@ fn roll_ups_answer_as_rows_do_in_any_window_and_after_any_correction() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn of_days_in_a_window_no_event_is_read() {
     let place = Place::copy_of(&OUTAGE);
     let store = place.store();

@@ -361,6 +361,7 @@ impl Logs {
 
 /// Senders with MTAs of their own go on taking mail when a relay is gone: that is no failover.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn mail_that_waits_at_the_sender_did_not_move_and_mail_that_the_other_relay_took_did() {
     let mut logs = Logs::default();
     for minute in 0..(2 * 24 + 16) * 60 {

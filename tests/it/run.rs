@@ -215,6 +215,7 @@ impl Ears {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn the_system_is_told_when_all_parts_run_and_hears_of_a_stop() {
     let place = place("");
     append(&place.path("logs/mainlog"), &lines(0..10));

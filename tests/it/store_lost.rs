@@ -195,6 +195,7 @@ fn a_lost_catalogue_deletes_nothing_and_repair_gives_the_rows_of_an_uninjured_tw
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_position_that_nobody_can_read_comes_back_from_the_copy() {
     let fleet = Fleet::new();
     let catalogue = rusqlite::Connection::open(fleet.store().join("catalogue.sqlite")).unwrap();

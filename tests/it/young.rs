@@ -99,6 +99,7 @@ fn a_service_at_one_mail_a_minute_that_is_silent_for_six_hours_pages_in_its_firs
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn what_is_provisional_is_marked_everywhere_and_sent_only_where_that_is_configured() {
     // Three of four minutes are without mail from the ninth day's morning on.
     let from = BEGIN + 8 * DAY + 8 * 3_600;

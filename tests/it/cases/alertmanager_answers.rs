@@ -158,6 +158,7 @@ fn a_redirect_is_no_delivery_and_is_told_and_tried_again() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_receiver_that_asks_for_patience_gets_it_and_the_notice_after_that() {
     let server = Server::start();
     let place = begun("");
@@ -180,6 +181,7 @@ fn a_receiver_that_asks_for_patience_gets_it_and_the_notice_after_that() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_login_page_instead_of_an_alertmanager_is_no_delivery() {
     let server = Server::start();
     let place = begun("");
@@ -266,6 +268,7 @@ fn a_refusal_without_a_length_is_told_in_the_receivers_words_and_kept_for_status
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_webhook_that_refuses_one_notice_gets_the_others() {
     let server = Server::start();
     let place = alarm(&server.webhook());

@@ -8,6 +8,7 @@ const CASE: &str = "14-postfix-envelope-within-an-envelope";
 const EVENTS: &str = "accepted 2, completed 2, delivered 2";
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn as_if_the_outer_head_were_not_there() {
     reads(CASE, "input.log", "postfix", "2018", EVENTS);
     reads(CASE, "journal.log", "postfix", "2018", ONE_MAIL);

@@ -75,6 +75,7 @@ fn a_store_that_somebody_writes_to_answers() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn pages_of_a_store_that_goes_away_come_back_with_it() {
     let place = place();
     let served = Served::start(&place, &[]);
@@ -86,6 +87,7 @@ fn pages_of_a_store_that_goes_away_come_back_with_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn pages_of_a_store_that_a_newer_program_has_migrated_say_so_until_it_is_theirs_again() {
     let place = place();
     let served = Served::start(&place, &[]);

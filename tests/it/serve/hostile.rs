@@ -67,6 +67,7 @@ fn crawl(served: &Served) -> Vec<(String, String)> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn no_page_and_no_answer_has_what_runs_or_deceives() {
     let place = place();
     let served = Served::start(&place, &[]);

@@ -128,6 +128,7 @@ fn names(page: &str, board: &str) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn boards_are_sorted_by_links_without_script() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:05Z"]);
     let page = served.page("/?q=i&state=all");

@@ -37,6 +37,7 @@ fn run(place: &Place, test: &str) -> Run {
 
 /// A store is lost some time after it was copied; the copy has been taken in the middle of commits.
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_store_that_was_copied_while_it_grew_has_each_line_once_after_the_restore() {
     let place = place("");
     fs::create_dir(place.path("backups")).unwrap();

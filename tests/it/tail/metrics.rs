@@ -62,6 +62,7 @@ fn tail_with(more: &str) -> (Place, Running, u16) {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
 fn a_tail_alone_counts_what_it_commits_and_late_messages_apart() {
     let (place, mut child, port) = tail_with("");
     let late = messages("mailpulse_late_messages_total", "shop");

@@ -46,12 +46,7 @@ pub fn draw_in(
     let Some(span) = from.zip(until) else {
         return Ok(Vec::new());
     };
-    let mut history = Replay::begin(store, kept, options, span, now_ms)?;
-    let mut targets = targets(pictures, history.names());
-    while let Some(minutes) = history.next_part()? {
-        replay(&mut history, &minutes, pictures, &mut targets);
-    }
-    let history = history.finish()?;
+    let (targets, history) = expectations(Replay::begin(store, kept, options, span, now_ms)?, pictures)?;
     for target in targets {
         let picture = target.picture;
         target.put(&mut *pictures[picture].set);
@@ -89,13 +84,9 @@ pub fn draw_from(
         },
         ..question.clone()
     };
-    let mut history = Replay::begin(store, kept, options, (over_ms, until_ms), now_ms)?;
     let pictures = [Picture { question: &rest, set }];
-    let mut targets = targets(&pictures, history.names());
-    while let Some(minutes) = history.next_part()? {
-        replay(&mut history, &minutes, &pictures, &mut targets);
-    }
-    let history = history.finish()?;
+    let history = Replay::begin(store, kept, options, (over_ms, until_ms), now_ms)?;
+    let (targets, history) = expectations(history, &pictures)?;
     let [Picture { set, .. }] = pictures;
     for mut target in targets {
         let scope = target.scope.named(&history.names);
@@ -213,6 +204,15 @@ impl Concerned<'_> {
 
 fn id_of(all: &[String], name: &str) -> Option<Id> {
     all.iter().position(|one| one == name).map(|id| id as Id)
+}
+
+/// What was expected in the time of the pictures, and the history at the end of the replay.
+fn expectations(mut history: Replay<'_>, pictures: &[Picture<'_>]) -> Result<(Vec<Target>, ReplayedHistory)> {
+    let mut targets = targets(pictures, history.names());
+    while let Some(minutes) = history.next_part()? {
+        replay(&mut history, &minutes, pictures, &mut targets);
+    }
+    Ok((targets, history.finish()?))
 }
 
 fn replay(history: &mut Replay<'_>, minutes: &[FleetMinute], pictures: &[Picture<'_>], targets: &mut [Target]) {

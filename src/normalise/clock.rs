@@ -237,13 +237,13 @@ mod tests {
         let expected: Vec<UtcMs> = times.iter().map(|stamp| whole.utc_ms(stamp)).collect();
         for cut in 1..times.len() {
             let mut clock = LogClock::new(zone());
-            clock.goes_on_after(UtcMs::new(expected[cut - 1].get()));
+            clock.goes_on_after(expected[cut - 1]);
             let rest: Vec<UtcMs> = times[cut..].iter().map(|stamp| clock.utc_ms(stamp)).collect();
             assert_eq!(rest, expected[cut..], "cut before {cut}");
         }
         // An archive that is read after a log of a later time begins with the first pass of the hour.
         let mut clock = LogClock::new(zone());
-        clock.goes_on_after(UtcMs::new((expected[6] + 30 * 86_400_000).get()));
+        clock.goes_on_after(expected[6] + 30 * 86_400_000);
         assert_eq!(clock.utc_ms(&times[1]), expected[1]);
     }
 

@@ -189,7 +189,7 @@ mod tests {
     fn an_offset_is_steady_between_two_changes_of_the_clock() {
         let window = |since_ms: UtcMs, days: i64| Window {
             since_ms,
-            until_ms: UtcMs::new((since_ms + days * DAY_MS).get()),
+            until_ms: since_ms + days * DAY_MS,
         };
         let berlin = PageZone::named("Europe/Berlin").unwrap();
         assert_eq!(berlin.steady_offset_ms(window(UtcMs::new(AT), 30)), Some(2 * HOUR_MS));

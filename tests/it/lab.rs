@@ -51,39 +51,35 @@ pub fn engine(name: &str) -> Command {
         .iter()
         .find(|(engine, ..)| *engine == name)
         .expect("one of ENGINES");
-    let home = std::env::var("HOME").unwrap_or_default();
-    let folder = std::env::var(variable).unwrap_or(format!("{home}/.cache/mailpulse-lab/{folder}"));
-    let python = format!("{folder}/bin/python3");
-    assert!(
-        Path::new(&python).exists(),
-        "{python} is not there: `tests/run --install` installs {name} from PyPI; {variable} names another folder"
-    );
-    Command::new(python)
+    Command::new(installed(variable, folder, "bin/python3", "PyPI"))
 }
 
 /// The script of axe-core, which finds what bars people from a page; of the npm registry.
 #[track_caller]
 pub fn axe() -> PathBuf {
-    from_npm("MAILPULSE_AXE", "axe-core-4.14.1").join("axe.min.js")
+    is_asked_for("axe-core");
+    installed("MAILPULSE_AXE", "axe-core-4.14.1", "axe.min.js", "npm")
 }
 
 /// The folder with Grafana's published types and a TypeScript compiler; of the npm registry.
 #[track_caller]
 pub fn grafana_types() -> PathBuf {
-    from_npm("MAILPULSE_GRAFANA_TYPES", "grafana-types-0.0.21")
+    is_asked_for("Grafana's published types");
+    installed("MAILPULSE_GRAFANA_TYPES", "grafana-types-0.0.21", "node_modules", "npm")
 }
 
-/// A folder that npm has filled; the variable names another one.
+/// What `tests/run` has installed in a folder of its own; the variable names another folder.
 #[track_caller]
-fn from_npm(variable: &str, folder: &str) -> PathBuf {
-    is_asked_for(folder);
+fn installed(variable: &str, folder: &str, part: &str, from: &str) -> PathBuf {
     let home = std::env::var("HOME").unwrap_or_default();
     let folder = std::env::var(variable).unwrap_or(format!("{home}/.cache/mailpulse-lab/{folder}"));
+    let path = Path::new(&folder).join(part);
     assert!(
-        Path::new(&folder).exists(),
-        "{folder} is not there: `tests/run --install` fetches it with npm; {variable} names another folder"
+        path.exists(),
+        "{} is not there: `tests/run --install` fetches it from {from}; {variable} names another folder",
+        path.display()
     );
-    folder.into()
+    path
 }
 
 /// What builds the Debian package.

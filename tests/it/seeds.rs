@@ -4,21 +4,20 @@
 //! `MAILPULSE_SEEDS` (default 3) says how often, `MAILPULSE` which program (default: the one under test; an optimised
 //! one is some ten times as fast).
 
-use crate::util::{KEEP, PROGRAM, Place, Run, number_from};
+use crate::util::{KEEP, Place, Run, number_from};
 use mailpulse::simulate::{Fate, Outage2018, RESTARTED, STOPPED, Truth, outage_2018};
 use serde_json::Value;
-use std::process::Command;
 
 const NIGHT: [&str; 4] = ["--since", "2018-06-06T18:55Z", "--until", "2018-06-07T02:00Z"];
 
 fn run(place: &Place, args: &[&str]) -> Run {
-    let program = std::env::var("MAILPULSE").unwrap_or_else(|_| PROGRAM.to_owned());
-    let mut command = Command::new(program);
-    command
-        .arg("--config")
-        .arg(place.path("mailpulse.toml"))
-        .current_dir(place.path(""));
-    Run::of(command.args(args).output().expect("the program starts"))
+    Run::of(
+        place
+            .command_of_choice()
+            .args(args)
+            .output()
+            .expect("the program starts"),
+    )
 }
 
 fn json(run: &Run) -> Value {

@@ -237,7 +237,16 @@ impl Place {
 
     /// The program with its configuration, not started yet.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        self.command_of(PROGRAM)
+    }
+
+    /// The same of the program that `MAILPULSE` names, by default this one: an optimised one is some ten times as fast.
+    pub fn command_of_choice(&self) -> Command {
+        self.command_of(&std::env::var("MAILPULSE").unwrap_or_else(|_| PROGRAM.to_owned()))
+    }
+
+    fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .arg("--config")
             .arg(self.path("mailpulse.toml"))

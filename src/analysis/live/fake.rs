@@ -40,8 +40,8 @@ impl Fake {
         }
     }
 
-    pub fn now_ms(&self) -> i64 {
-        self.now.get() * MINUTE_MS + 30_000
+    pub fn now_ms(&self) -> UtcMs {
+        UtcMs::new(self.now.get() * MINUTE_MS + 30_000)
     }
 
     /// Rows that have arrived, of some minutes.

@@ -51,7 +51,7 @@ fn outline(live: &Live) -> Vec<(String, Minute, Option<Minute>, BTreeSet<Id>)> {
 
 fn straight(store: &Fake, options: &Options) -> Live {
     let mut live = Live::new(options.clone());
-    live.step(store, UtcMs::new(store.now_ms())).unwrap();
+    live.step(store, store.now_ms()).unwrap();
     live
 }
 
@@ -63,7 +63,7 @@ fn watch(store: &Fake, kept: &Kept, (from, to): (i64, i64), mut is_killed: impl 
             live = Live::keeping(options(), kept.clone());
         }
         store.now.set(now);
-        live.step(store, UtcMs::new(store.now_ms())).unwrap();
+        live.step(store, store.now_ms()).unwrap();
     }
     live
 }
@@ -107,7 +107,7 @@ fn volumes_go_on_as_well() {
     for now in [DAY_OF_IT + 300, STOP + 7, START + 30] {
         store.now.set(now);
         let mut live = Live::keeping(options.clone(), kept.clone());
-        live.step(&store, UtcMs::new(store.now_ms())).unwrap();
+        live.step(&store, store.now_ms()).unwrap();
         assert_eq!(alarms(&live), alarms(&straight(&store, &options)));
     }
 }
@@ -126,7 +126,7 @@ fn a_host_whose_rows_come_late_is_judged_again_and_the_alarm_keeps_its_id() {
         let mut ids = BTreeSet::new();
         for now in STOP - 60..START + 45 {
             store.now.set(now);
-            live.step(&store, UtcMs::new(store.now_ms())).unwrap();
+            live.step(&store, store.now_ms()).unwrap();
             let mail = live.engine.groups.told().filter(|alarm| alarm.state.is_about_mail());
             let begun = mail.filter(|alarm| alarm.onset > Minute::new(STOP - 60));
             ids.extend(begun.map(|alarm| notice_id(alarm, live.names())));
@@ -134,7 +134,7 @@ fn a_host_whose_rows_come_late_is_judged_again_and_the_alarm_keeps_its_id() {
         assert_eq!(ids.len(), 1, "{ids:?}");
         // Everything has come.
         store.now.set((store.fleet.span().1 + 30).get());
-        live.step(&store, UtcMs::new(store.now_ms())).unwrap();
+        live.step(&store, store.now_ms()).unwrap();
         assert_eq!(
             outline(&live),
             outline(&straight(&store, &options())),
@@ -152,7 +152,7 @@ fn a_source_that_is_a_little_behind_is_waited_for_and_one_that_is_far_behind_is_
         let mut live = Live::new(options());
         for now in STOP..STOP + 3 {
             store.now.set(now);
-            live.step(&store, UtcMs::new(store.now_ms())).unwrap();
+            live.step(&store, store.now_ms()).unwrap();
             assert_eq!(live.next, Some(Minute::new(now - waits)), "{behind} minutes behind");
         }
         let read_again = store
@@ -188,7 +188,7 @@ fn rows_of_hours_ago_count_within_the_hour_and_what_they_empty_is_gone() {
         assert!(blind.count() > 0, "a log that does not arrive is an alarm");
         for now in START + 239..START + 302 {
             store.now.set(now);
-            live.step(&store, UtcMs::new(store.now_ms())).unwrap();
+            live.step(&store, store.now_ms()).unwrap();
         }
         assert_eq!(outline(&live), outline(&straight(&store, &options())));
         let left = outline(&live)
@@ -211,14 +211,7 @@ fn readers_begin_at_the_nearest_snapshot_and_answer_as_a_full_replay_does() {
         let until_ms = until * 60_000;
         let ask = |kept: &Kept| {
             store.asked.borrow_mut().clear();
-            let found = replay(
-                &store,
-                kept,
-                options(),
-                UtcMs::new(until_ms),
-                UtcMs::new(store.now_ms()),
-            )
-            .unwrap();
+            let found = replay(&store, kept, options(), UtcMs::new(until_ms), store.now_ms()).unwrap();
             let first = store.asked.borrow().first().copied().unwrap_or(until);
             let told = found
                 .engine
@@ -238,7 +231,7 @@ fn readers_begin_at_the_nearest_snapshot_and_answer_as_a_full_replay_does() {
         &kept,
         options(),
         (UtcMs::new(STOP * 60_000), UtcMs::new(START * 60_000)),
-        UtcMs::new(store.now_ms()),
+        store.now_ms(),
     )
     .unwrap();
     let first = history.next_part().unwrap().unwrap()[0].at;
@@ -255,14 +248,7 @@ fn who_may_not_write_keeps_snapshots_in_memory_and_answers_the_same() {
     let begins = |kept: &Kept| {
         store.asked.borrow_mut().clear();
         let until_ms = (START + 30) * 60_000;
-        let found = replay(
-            &store,
-            kept,
-            options(),
-            UtcMs::new(until_ms),
-            UtcMs::new(store.now_ms()),
-        )
-        .unwrap();
+        let found = replay(&store, kept, options(), UtcMs::new(until_ms), store.now_ms()).unwrap();
         let first = store.asked.borrow()[0];
         let told = found.engine.groups.shown().map(|alarm| format!("{alarm:?}"));
         (told.collect::<Vec<_>>(), found.span, first)
@@ -270,11 +256,11 @@ fn who_may_not_write_keeps_snapshots_in_memory_and_answers_the_same() {
     let full = begins(&Kept::new(folder.path()));
     let live = Kept::with_memory(folder.path());
     Live::reading(options(), live.clone())
-        .step(&store, UtcMs::new(store.now_ms()))
+        .step(&store, store.now_ms())
         .unwrap();
     let standing = Kept::with_memory(folder.path());
     let mut judge = LiveJudge::new(options(), standing.clone());
-    judge.until(&store, UtcMs::new(store.now_ms())).unwrap();
+    judge.until(&store, store.now_ms()).unwrap();
     for kept in [live, standing] {
         let quick = begins(&kept);
         assert_eq!((&quick.0, quick.1), (&full.0, full.1));

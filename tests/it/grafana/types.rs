@@ -54,8 +54,7 @@ fn program(dashboard: &Value) -> String {
 /// What the compiler says of programs, each a file.
 fn compiled(programs: &[(String, String)]) -> Run {
     let place = Place::new();
-    let types = lab::grafana_types();
-    std::os::unix::fs::symlink(types.join("node_modules"), place.path("node_modules")).unwrap();
+    std::os::unix::fs::symlink(lab::grafana_types(), place.path("node_modules")).unwrap();
     let mut command = lab::program("node");
     command
         .current_dir(place.path(""))

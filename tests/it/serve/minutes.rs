@@ -4,11 +4,10 @@
 //! `MAILPULSE_NIGHT_STEP` the minutes from moment to moment where it is not near the first and the last minute of the outage.
 
 use super::{Served, night};
-use crate::util::{PROGRAM, Place, Run, number_from};
+use crate::util::{Place, Run, number_from};
 use crate::watch::ONCE;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::process::Command;
 
 /// 2018-06-06 18:50 UTC, the stop of the relay, its return, and the end, minutes since 1970.
 const BEGIN: i64 = 25_471_850;
@@ -16,18 +15,15 @@ const STOP: i64 = BEGIN + 5;
 const BACK: i64 = STOP + 7 * 60 + 5;
 const END: i64 = BACK + 30;
 
-fn command(place: &Place) -> Command {
-    let program = std::env::var("MAILPULSE").unwrap_or_else(|_| PROGRAM.to_owned());
-    let mut command = Command::new(program);
-    command
-        .arg("--config")
-        .arg(place.path("mailpulse.toml"))
-        .current_dir(place.path(""));
-    command
-}
-
 fn json(place: &Place, args: &[&str]) -> Value {
-    let run = Run::of(command(place).args(args).args(["--format", "json"]).output().unwrap());
+    let run = Run::of(
+        place
+            .command_of_choice()
+            .args(args)
+            .args(["--format", "json"])
+            .output()
+            .unwrap(),
+    );
     serde_json::from_str(&run.out).unwrap_or_else(|why| panic!("{args:?}: {why}: {}", run.err))
 }
 
@@ -46,7 +42,7 @@ fn clock(minute: i64) -> String {
 /// What the overview says at a minute is what the commands say of it; how it stands.
 fn compared(place: &Place, minute: i64) -> String {
     let at = clock(minute);
-    let served = Served::by(command(place), &["--at", &at]);
+    let served = Served::by(place.command_of_choice(), &["--at", &at]);
     let now: Value = serde_json::from_str(&served.page("/api/v1/now")).unwrap();
     drop(served);
     let sentence = now["sentence"].as_str().unwrap();
@@ -116,7 +112,7 @@ fn compared(place: &Place, minute: i64) -> String {
 fn at_each_minute_of_the_night_the_sentence_is_what_the_commands_say() {
     let place = Place::copy_of(night());
     // Its snapshots, from which the answers of all moments begin.
-    Run::of(command(&place).args(ONCE).output().unwrap());
+    Run::of(place.command_of_choice().args(ONCE).output().unwrap());
     let step = number_from("MAILPULSE_NIGHT_STEP", 60) as i64;
     let is_near = |minute: i64| [STOP, BACK].iter().any(|near| (minute - near).abs() <= 3);
     let moments = (BEGIN..END).filter(|minute| is_near(*minute) || (minute - BEGIN) % step == 0);

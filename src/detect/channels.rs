@@ -229,9 +229,7 @@ impl Channels {
     pub fn weigh(&mut self, now: Now, history: &History, tuning: &Tuning) -> Verdict {
         let mut values = [0.0; CHANNELS];
         let mut since = [now.ts; CHANNELS];
-        if !now.holiday
-            && let Some(counted) = now.counted
-        {
+        if !now.holiday && now.counted.is_some() {
             for which in 0..WINDOWS {
                 if let Some((value, span)) = self.window(which, now.step_s, history, tuning) {
                     values[which] = value;
@@ -239,7 +237,7 @@ impl Channels {
                 }
             }
             for which in 0..RATIOS.len() {
-                values[CUSUM + which] = self.cusum(which, now, counted, history, tuning);
+                values[CUSUM + which] = self.cusum(which, now, history, tuning);
                 since[CUSUM + which] = self.cusums[which].since();
             }
         }
@@ -304,8 +302,8 @@ impl Channels {
         (LEVELS[which][best], &self.noise_of(which)[best])
     }
 
-    fn cusum(&mut self, which: usize, now: Now, counted: f64, history: &History, tuning: &Tuning) -> f64 {
-        let (increment, level) = self.increment(which, now, counted, history);
+    fn cusum(&mut self, which: usize, now: Now, history: &History, tuning: &Tuning) -> f64 {
+        let (increment, level) = self.increment(which, now, history);
         let cap = cap(self.fits[CUSUM + which]);
         let value = self.cusums[which].step(RATIOS[which], increment, cap);
         after_jitter(value, now, self.cusums[which].since(), level, tuning)
@@ -313,14 +311,14 @@ impl Channels {
 
     /// What a step tells a CUSUM channel, with the level before what it may have to judge, as a window would have it.
     #[inline]
-    fn increment(&self, which: usize, now: Now, counted: f64, history: &History) -> (Increment, f64) {
+    fn increment(&self, which: usize, now: Now, history: &History) -> (Increment, f64) {
         let window = CUSUM_WINDOW[which];
         let (level, noise) = self.compare(window);
         let steps = (WINDOWS_MIN[window] * 60) as f64 / now.step_s as f64;
         let level = noise.factor(level_of(history, steps as i64, level));
         let increment = Increment {
             ts: now.ts,
-            counted,
+            counted: now.counted.unwrap_or_default(),
             expected: now.expected,
             level,
             spread: noise.v() * steps.max(1.0),
@@ -331,12 +329,12 @@ impl Channels {
 
     /// Decades beyond the budget by which the rate fell further, to a part of the `share` that a drop had left; and since when.
     pub fn further(&mut self, now: Now, share: f64, history: &History, tuning: &Tuning) -> (f64, i64) {
-        let Some(counted) = now.counted.filter(|_| !now.holiday) else {
+        if now.holiday || now.counted.is_none() {
             return (LEAST, now.ts);
-        };
+        }
         let mut furthest = (LEAST, now.ts);
         for (which, &ratio) in RATIOS.iter().enumerate().take(FURTHER) {
-            let (mut increment, level) = self.increment(which, now, counted, history);
+            let (mut increment, level) = self.increment(which, now, history);
             increment.level = level * share;
             let fit = self.fits[CUSUM + which];
             let value = self.further[which].step(ratio, increment, cap(fit));

@@ -6,7 +6,7 @@ use super::episode::{Drop, EpisodeChange};
 use super::forecast::{Forecast, Span};
 use super::holidays::{DayKind, Holidays};
 use super::rhythm::Rhythm;
-use super::schedule::{Schedule, ScheduleTurn};
+use super::schedule::{Grain, Schedule, ScheduleTurn};
 use super::series::{Step, VolumeSeries};
 use super::tuning::Tuning;
 use jiff::tz::TimeZone;
@@ -358,13 +358,17 @@ impl Entry {
     fn scheduled(&mut self, ts: i64, sample: Sample, config: &DetectorConfig) -> Option<EpisodeChange> {
         let schedule = self.schedule.as_mut()?;
         let civil = self.clock.at(ts + self.clock_change.shift_s(ts));
-        let moved = self.clock_change.rival_s().is_some();
-        let count = match sample {
-            Sample::Count(count) => Some(count),
-            Sample::NoData => None,
+        let grain = Grain {
+            ts,
+            grain_s: self.grain_s,
+            count: match sample {
+                Sample::Count(count) => Some(count),
+                Sample::NoData => None,
+            },
+            holiday: self.holidays.kind(civil.day) == DayKind::Holiday,
+            moved: self.clock_change.rival_s().is_some(),
         };
-        let holiday = self.holidays.kind(civil.day) == DayKind::Holiday;
-        let turn = schedule.step((ts, self.grain_s), civil, (count, holiday), moved, &config.tuning);
+        let turn = schedule.step(grain, civil, &config.tuning);
         if schedule.is_busy() && schedule.ongoing().is_none() {
             self.schedule = None;
         }

@@ -11,7 +11,7 @@ pub(super) use super::finding::{finding, told};
 use super::fleet::{Fleet, FleetMinute, Id, Names, Renamed};
 use super::forecast::Forecast;
 use super::group::{GroupFinding, Groups};
-use super::host::HostState;
+use super::host::{Around, HostState};
 use super::leading::Leading;
 use super::membership::EXPLAINS;
 use super::outcomes::Outcomes;
@@ -214,7 +214,7 @@ impl Engine {
         let mut closed: Vec<_> = closed.collect();
         closed.sort_by_key(|(scope, ..)| std::cmp::Reverse(*scope));
         for (scope, layer, relay, ended) in closed {
-            changes.extend(self.groups.close(layer, scope, relay, ended, &self.routes));
+            changes.extend(self.groups.close((layer, scope, relay), ended, &self.routes));
         }
         let mut opened: Vec<GroupFinding> = Vec::new();
         for (mut finding, turn) in turns {
@@ -236,7 +236,11 @@ impl Engine {
             let id = host as Id;
             let mut state = std::mem::take(&mut self.hosts[host]);
             let leads = self.leading[host].service();
-            let others = self.others(at, id, &state, sums, leads);
+            let failing = if state.is_quiet() {
+                self.failing_at(at, id, leads, sums)
+            } else {
+                0.0
+            };
             let day = LocalMinute {
                 wall: self.days.wall(at, id),
                 holiday: self.days.is_quiet(id),
@@ -246,7 +250,8 @@ impl Engine {
             let leading = &mut self.leading[host];
             let days = &mut self.days;
             let day_of = |service| days.of_service(at, service, names);
-            if let Some((service, turn)) = leading.step(at, id, &self.routes, seen, day_of, sent) {
+            leading.look(at, self.routes.parts_of_host(id));
+            if let Some((service, turn)) = leading.step(at, seen, day_of, sent) {
                 let (who, relay) = (names.service(service), names.host(id));
                 let told = told(turn, |found| {
                     format!(
@@ -261,8 +266,12 @@ impl Engine {
             let refused = sums.refused.iter().filter(|(_, at)| *at == id);
             self.refusals[host].note(at, refused.map(|(service, _)| *service));
             let theirs = self.refusals[host].theirs();
-            let part = theirs.map_or(part, |theirs| part.without(theirs));
-            for (layer, turn) in state.step(at, day, *heard, others, part, theirs.is_some()) {
+            let around = Around {
+                failing,
+                unexplained: theirs.map_or(part, |theirs| part.without(theirs)),
+                refusals_explained: theirs.is_some(),
+            };
+            for (layer, turn) in state.step(at, day, *heard, around) {
                 let (scope, word) = match layer {
                     Layer::Sight => (Scope::Host(id), State::Blind),
                     Layer::Parse => (Scope::Host(id), State::Unreadable),
@@ -273,7 +282,7 @@ impl Engine {
                 // What tells of a service tells it at this host.
                 let relay = matches!(scope, Scope::Service(_)).then_some(id);
                 let evidence = match turn {
-                    Turn::Opened(found) => state.evidence(layer, found, others, names.host(id)),
+                    Turn::Opened(found) => state.evidence(layer, found, failing, names.host(id)),
                     Turn::Closed(_) => Vec::new(),
                 };
                 turns.push((finding(layer, scope, word, relay, evidence), turn));
@@ -299,12 +308,8 @@ impl Engine {
         }
     }
 
-    /// What others say of a host that is quiet: failures of services that hang on it, in the last ten minutes. One that
-    /// leads speaks for itself.
-    fn others(&self, at: i64, host: Id, state: &HostState, sums: &Sums, leads: Option<Id>) -> f64 {
-        if !state.is_quiet() {
-            return 0.0;
-        }
+    /// Failures of services that hang on a host, in the last ten minutes. The one that leads speaks for itself.
+    fn failing_at(&self, at: i64, host: Id, leads: Option<Id>, sums: &Sums) -> f64 {
         let services = self.routes.through(host, super::routes::ONLY).into_iter();
         let services = services.filter(|service| Some(*service) != leads);
         let failing = services.map(|service| {
@@ -404,7 +409,7 @@ impl Engine {
             };
             // Where other days than its own keep its mail away, a count says nothing.
             let seen = self.is_seen_at(scope, &blind) && !self.days.lacks(scope);
-            self.gap_step(at, scope, seen.then_some(count), names, turns);
+            turns.extend(self.gap_step(at, scope, seen.then_some(count), names));
             let found = self.volumes.step(at, scope, seen.then_some(count));
             if let Scope::Service(service) = scope
                 && self

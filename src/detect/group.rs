@@ -45,6 +45,14 @@ pub struct GroupFinding {
     pub covers: Vec<Scope>,
 }
 
+/// In which minute a finding is placed, and what is known in it.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    pub at: Minute,
+    pub routes: &'a Routes,
+    pub names: &'a Names,
+}
+
 /// What a layer calls a finding: layer, scope, relay.
 type Key = (Layer, Scope, Option<Id>);
 
@@ -89,7 +97,7 @@ impl Groups {
             scope: about,
             ..finding
         };
-        let changes = self.place(at, finding, key, routes, names);
+        let changes = self.place(Moment { at, routes, names }, finding, key);
         // Back within the hour: the same episode goes on.
         for change in &changes {
             if let Change::Changed(id) = *change
@@ -107,7 +115,8 @@ impl Groups {
         changes
     }
 
-    fn place(&mut self, at: Minute, finding: GroupFinding, key: Key, routes: &Routes, names: &Names) -> Vec<Change> {
+    fn place(&mut self, now: Moment<'_>, finding: GroupFinding, key: Key) -> Vec<Change> {
+        let Moment { at, routes, names } = now;
         let provisional = finding.found.provisional;
         let home = self.home(at, &finding, false, routes);
         if home.is_some() && provisional && finding.layer == Layer::Volume {
@@ -117,7 +126,7 @@ impl Groups {
         // What is provisional never speaks for what is sure, nor moves when that began.
         let home = home.or_else(|| provisional.then(|| self.home(at, &finding, true, routes))?);
         if let Some(id) = home {
-            self.join(id, at, &finding, key, routes, names);
+            self.join(id, now, &finding, key);
             return vec![Change::Changed(id)];
         }
         let parts = match finding.scope {
@@ -129,7 +138,7 @@ impl Groups {
         let before = eldest.map(|id| self.widen(id, at, &finding));
         let id = eldest.unwrap_or_else(|| self.create(at, &finding));
         let mut changes = vec![eldest.map_or(Change::Opened(id), Change::Changed)];
-        self.join(id, at, &finding, key, routes, names);
+        self.join(id, now, &finding, key);
         if let Some(before) = before {
             self.note_part(id, before, at, names);
         }
@@ -142,7 +151,7 @@ impl Groups {
         }
         match finding.scope {
             Scope::Service(service) if !provisional && !finding.layer.is_of_outcomes() => {
-                changes.extend(self.pool(id, service, at, routes, names))
+                changes.extend(self.pool(id, service, now))
             }
             _ => {}
         }
@@ -150,14 +159,8 @@ impl Groups {
     }
 
     /// A finding is over since `ended`.
-    pub fn close(
-        &mut self,
-        layer: Layer,
-        scope: Scope,
-        relay: Option<Id>,
-        ended: Minute,
-        routes: &Routes,
-    ) -> Vec<Change> {
+    pub fn close(&mut self, key: Key, ended: Minute, routes: &Routes) -> Vec<Change> {
+        let (layer, scope, relay) = key;
         let is_it = |held: &Held| held.layer == layer && held.scope == scope && held.relay == relay;
         let Some(at) = self.held.iter().position(is_it) else {
             return Vec::new();
@@ -215,8 +218,8 @@ impl Groups {
         }
         let of_it = self.held.iter().filter(|held| held.scope == scope);
         let of_it: Vec<Key> = of_it.map(|held| (held.layer, held.scope, held.relay)).collect();
-        for (layer, scope, relay) in of_it {
-            changes.extend(self.close(layer, scope, relay, at, routes));
+        for key in of_it {
+            changes.extend(self.close(key, at, routes));
         }
         changes
     }
@@ -365,7 +368,8 @@ impl Groups {
                 .is_some_and(|service| alarm.scope == Scope::Service(service))
     }
 
-    fn join(&mut self, id: usize, at: Minute, finding: &GroupFinding, key: Key, routes: &Routes, names: &Names) {
+    fn join(&mut self, id: usize, now: Moment<'_>, finding: &GroupFinding, key: Key) {
+        let Moment { at, routes, names } = now;
         let (layer, scope, relay) = key;
         let own = finding.scope == self.alarms[id].scope;
         self.held.push(Held {

@@ -115,7 +115,7 @@ fn a_volume_that_falls_further_is_told_in_its_own_alarm_and_not_for_ever() {
         groups.open(Minute::new(at), finding(Layer::Volume, wiki, 90), &routes, &names);
     }
     assert_eq!(groups.alarms[0].evidence.len(), SAID_MAX);
-    groups.close(Layer::Volume, wiki, None, Minute::new(290), &routes);
+    groups.close((Layer::Volume, wiki, None), Minute::new(290), &routes);
     assert_eq!(
         groups.worsen(Minute::EPOCH, worse(wiki), &routes, &names),
         [],
@@ -144,7 +144,8 @@ impl Told {
     }
 
     fn close(&mut self, layer: Layer, scope: Scope, ended: i64) -> Vec<Change> {
-        self.groups.close(layer, scope, None, Minute::new(ended), &self.routes)
+        self.groups
+            .close((layer, scope, None), Minute::new(ended), &self.routes)
     }
 }
 
@@ -339,7 +340,7 @@ proptest! {
                 one.found.provisional = provisional && layer == Layer::Volume;
                 told.open(at, one);
             } else {
-                told.groups.close(layer, scope, relay, Minute::new(at - back), &told.routes);
+                told.groups.close((layer, scope, relay), Minute::new(at - back), &told.routes);
             }
             let now = &told.groups.alarms;
             for alarm in now {

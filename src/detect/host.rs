@@ -5,7 +5,7 @@ use super::burst::Burst;
 use super::civil::LocalMinute;
 use super::queue::{Queue, QueueMinute};
 use super::silence::{self, Silence};
-use super::visibility::{Arrival, Understanding};
+use super::visibility::{Arrival, ArrivalMinute, Understanding};
 use serde::{Deserialize, Serialize};
 
 /// A host that others hand mail to, and that writes nothing for so many minutes, writes somewhere else.
@@ -48,6 +48,17 @@ pub struct HostState {
     seen: bool,
 }
 
+/// What a minute says of a host elsewhere than in its log.
+#[derive(Debug, Clone, Copy)]
+pub struct Around {
+    /// Failures that services which hang on it report.
+    pub failing: f64,
+    /// The part of its mail that no service's own alarm explains.
+    pub unexplained: silence::Others,
+    /// Others find nobody here for a reason of their own.
+    pub refusals_explained: bool,
+}
+
 impl HostState {
     /// Whether its counts mean something.
     pub fn is_seen(&self) -> bool {
@@ -69,17 +80,8 @@ impl HostState {
         self.silence.since()
     }
 
-    /// Takes a minute; `others` counts failures that services which hang on it report, `part` is that of its mail which no
-    /// service's own alarm explains, and `theirs` says that others find nobody for a reason of their own.
-    pub fn step(
-        &mut self,
-        at: i64,
-        day: LocalMinute,
-        heard: Heard,
-        others: f64,
-        part: silence::Others,
-        theirs: bool,
-    ) -> Vec<(Layer, Turn)> {
+    /// Takes a minute.
+    pub fn step(&mut self, at: i64, day: LocalMinute, heard: Heard, around: Around) -> Vec<(Layer, Turn)> {
         let mut turns = Vec::new();
         let mut push = |layer, turn: Option<Turn>| turns.extend(turn.map(|turn| (layer, turn)));
         self.is_relay |= heard.accepted > 0;
@@ -99,10 +101,12 @@ impl HostState {
         let quiet_for = self.last_line.map_or(0, |last| at - last);
         self.hidden |= self.handed_since >= 2.0 && quiet_for >= HIDDEN;
         let readable = !heard.unreadable && !self.hidden;
-        push(
-            Layer::Sight,
-            self.arrival.step(at, day.wall, readable, self.hidden, heard.lines),
-        );
+        let arrived = ArrivalMinute {
+            readable,
+            certain: self.hidden,
+            lines: heard.lines,
+        };
+        push(Layer::Sight, self.arrival.step(at, day.wall, arrived));
         push(Layer::Parse, self.understanding.step(at, heard.lines, heard.unparsed));
         self.seen = readable && !self.understanding.is_doubtful();
         let refused = self.refused.step(at, heard.refused, heard.refused + heard.handed);
@@ -114,8 +118,8 @@ impl HostState {
             count: heard.accepted,
             seen: self.seen && self.handed_since < 1.0,
             day,
-            witnessed: others >= 2.0 || !theirs && self.refused.within(at, 10) >= 2.0,
-            others: part,
+            witnessed: around.failing >= 2.0 || !around.refusals_explained && self.refused.within(at, 10) >= 2.0,
+            others: around.unexplained,
         };
         push(Layer::Silence, self.silence.step(at, heard_silence));
         if self.seen {

@@ -5,7 +5,6 @@ use super::alarm::Turn;
 use super::civil::LocalMinute;
 use super::fleet::Id;
 use super::membership::EXPLAINS;
-use super::routes::Routes;
 use super::silence::{Others, RelayMinute, Silence};
 use serde::{Deserialize, Serialize};
 
@@ -54,15 +53,10 @@ impl Leading {
     pub fn step(
         &mut self,
         at: i64,
-        host: Id,
-        routes: &Routes,
         seen: bool,
         day: impl FnOnce(Id) -> LocalMinute,
         count: impl Fn(Id) -> u32,
     ) -> Option<(Id, Turn)> {
-        if at % LOOK == 0 && !self.stopped {
-            self.look(at, host, routes);
-        }
         let service = self.service?;
         let count = count(service);
         let heard = RelayMinute {
@@ -85,8 +79,12 @@ impl Leading {
         Some((service, turn))
     }
 
-    fn look(&mut self, at: i64, host: Id, routes: &Routes) {
-        let most = routes.parts_of_host(host).max_by(|a, b| a.1.total_cmp(&b.1));
+    /// Takes the parts of the relay's mail, by service: which of them leads is asked once an hour.
+    pub fn look(&mut self, at: i64, parts: impl Iterator<Item = (Id, f64)>) {
+        if at % LOOK != 0 || self.stopped {
+            return;
+        }
+        let most = parts.max_by(|a, b| a.1.total_cmp(&b.1));
         let leading = most.filter(|(_, part)| (EXPLAINS..ALONE).contains(part));
         let service = leading.map(|(service, _)| service);
         self.part = leading.map_or(0.0, |(_, part)| part);

@@ -51,10 +51,6 @@
 //! [`Detector`](detector::Detector) runs many series; [`replay`] is the same over a stored history. [`kept`] writes all of it
 //! down, with every bit of its numbers, and wakes it again.
 
-#![expect(
-    clippy::too_many_arguments,
-    reason = "the layers of a minute are still handed over one by one"
-)]
 // A text that is cut between the bytes of a character is a panic, and log text is hostile.
 #![cfg_attr(not(test), warn(clippy::string_slice, clippy::too_many_lines))]
 

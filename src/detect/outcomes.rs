@@ -220,7 +220,7 @@ impl Outcomes {
                         .add((outcome.service, outcome.host, outcome.provider), bad, all);
                 }
             }
-            series.step(at, counts, (bad, layer), names, &mut turns);
+            turns.extend(series.step(at, counts, (bad, layer), names));
             series.recent.age(at);
         }
         turns
@@ -287,8 +287,8 @@ impl OutcomeSeries {
         counts: BTreeMap<(Scope, Id), (u32, u32)>,
         (bad, layer): (Bad, Layer),
         names: &Names,
-        turns: &mut Vec<(GroupFinding, Turn)>,
-    ) {
+    ) -> Vec<(GroupFinding, Turn)> {
+        let mut turns = Vec::new();
         for key in counts.keys() {
             self.series.entry(*key).or_default();
         }
@@ -347,6 +347,7 @@ impl OutcomeSeries {
             };
             turns.push((finding, turn));
         }
+        turns
     }
 
     /// What is usual of series that have learned nothing yet.

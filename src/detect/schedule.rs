@@ -111,6 +111,21 @@ pub enum ScheduleTurn {
     Over(Drop),
 }
 
+/// What a grain brought to a series.
+#[derive(Debug, Clone, Copy)]
+pub struct Grain {
+    /// Its start, Unix seconds.
+    pub ts: i64,
+    /// Its length, seconds.
+    pub grain_s: i64,
+    /// Mails; `None` for no data.
+    pub count: Option<u64>,
+    /// It is a declared holiday.
+    pub holiday: bool,
+    /// The clocks may have changed in these days.
+    pub moved: bool,
+}
+
 /// The set times of one series.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Schedule {
@@ -132,15 +147,15 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Takes what a grain of `grain_s` seconds brought. `moved`: the clocks may have changed in these days.
-    pub fn step(
-        &mut self,
-        (ts, grain_s): (i64, i64),
-        civil: Civil,
-        (count, holiday): (Option<u64>, bool),
-        moved: bool,
-        tuning: &Tuning,
-    ) -> Option<ScheduleTurn> {
+    /// Takes what a grain brought.
+    pub fn step(&mut self, grain: Grain, civil: Civil, tuning: &Tuning) -> Option<ScheduleTurn> {
+        let Grain {
+            ts,
+            count,
+            holiday,
+            moved,
+            ..
+        } = grain;
         let mut turn = None;
         if self.day != Some(civil.day) {
             turn = self.judge(ts, SLOTS + GRACE, moved, tuning);
@@ -162,7 +177,7 @@ impl Schedule {
                 }
             }
         }
-        let now = ((civil.day_s + grain_s) / SLOT_S) as usize;
+        let now = ((civil.day_s + grain.grain_s) / SLOT_S) as usize;
         turn.or_else(|| self.judge(ts, now, moved, tuning))
     }
 

@@ -15,18 +15,15 @@ impl Engine {
         scope: Scope,
         seen: Option<u32>,
         names: &Names,
-        turns: &mut Vec<(GroupFinding, Turn)>,
-    ) {
+    ) -> Option<(GroupFinding, Turn)> {
         if !self.volumes.is_young(scope) {
-            return;
+            return None;
         }
         let seen = seen.filter(|count| *count > 0 || !self.days.is_holiday(at, scope, names));
-        let Some(turn) = self.volumes.step_gap(at, scope, seen) else {
-            return;
-        };
+        let turn = self.volumes.step_gap(at, scope, seen)?;
         // Where one service makes most of the mail, its own silence is told.
         if matches!(turn, Turn::Opened(_)) && self.is_led(scope) {
-            return;
+            return None;
         }
         let (kind, name) = scope.named(names);
         let told = told(turn, |found| {
@@ -36,7 +33,7 @@ impl Engine {
                 found.expected
             )
         });
-        turns.push((finding(Layer::Gap, scope, State::Dropped, None, told), turn));
+        Some((finding(Layer::Gap, scope, State::Dropped, None, told), turn))
     }
 
     /// Whether one service makes most of the mail of a relay or hostgroup, but not all of it.

@@ -18,6 +18,17 @@ const SHARE: f64 = 0.1;
 /// Minutes after which a log that never comes back is an old story.
 const ACCEPT: i64 = 14 * 1440;
 
+/// What a minute brought of a host's log.
+#[derive(Debug, Clone, Copy)]
+pub struct ArrivalMinute {
+    /// The log can be read.
+    pub readable: bool,
+    /// Others say that the host is at work.
+    pub certain: bool,
+    /// Lines that came.
+    pub lines: u32,
+}
+
 /// Whether a host's log arrives.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Arrival {
@@ -29,8 +40,13 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Takes a minute, `wall` on the wall; `certain` if others say that the host is at work.
-    pub fn step(&mut self, at: i64, wall: i64, readable: bool, certain: bool, lines: u32) -> Option<Turn> {
+    /// Takes a minute, `wall` on the wall.
+    pub fn step(&mut self, at: i64, wall: i64, minute: ArrivalMinute) -> Option<Turn> {
+        let ArrivalMinute {
+            readable,
+            certain,
+            lines,
+        } = minute;
         self.wrote |= lines > 0;
         if !self.wrote {
             return None;

@@ -55,7 +55,7 @@ fn give_to_owner(
 }
 
 /// Takes from others what they may do with a file or a folder that an earlier version made. Who does not own it leaves it.
-pub fn close_to_others(path: &Path) {
+pub(crate) fn close_to_others(path: &Path) {
     if let Ok(found) = fs::symlink_metadata(path)
         && !found.is_symlink()
         && found.mode() & OTHERS != 0
@@ -121,7 +121,7 @@ pub fn new_secret(path: &Path) -> io::Result<File> {
 }
 
 /// A file that was not there before: what stood in its place goes, and was not written to.
-pub fn new_file(path: &Path) -> io::Result<File> {
+pub(crate) fn new_file(path: &Path) -> io::Result<File> {
     match create(path, FILE_MODE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(path)?;
@@ -140,7 +140,7 @@ fn create(path: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// Makes an empty file, if there is none.
-pub fn make_file(path: &Path) -> io::Result<()> {
+pub(crate) fn make_file(path: &Path) -> io::Result<()> {
     match create(path, FILE_MODE) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -12,18 +12,18 @@
 // A text that is cut between the bytes of a character is a panic, and log text is hostile.
 #![cfg_attr(not(test), warn(clippy::string_slice, clippy::too_many_lines))]
 
-pub mod alert;
+mod alert;
 pub mod analysis;
 pub mod cli;
 pub mod config;
 /// A crate of its own, so that the compiler keeps it pure, and so that tests, which replay months, run it optimized.
 pub use mailpulse_detect as detect;
-pub mod graph;
+mod graph;
 /// From bytes to rows: a crate of its own, which compiles once for all that asks it, and runs optimized in tests as well.
 pub use mailpulse_pipeline::{clock, files, ingest, model, normalise, query, source, store};
-pub mod planned;
+mod planned;
 pub mod service;
-pub mod setup;
+mod setup;
 pub mod simulate;
-pub mod terminal;
-pub mod web;
+mod terminal;
+mod web;

@@ -19,7 +19,7 @@ const ONE_BY_ONE: Duration = Duration::from_secs(30);
 
 /// An Alertmanager.
 #[derive(Debug)]
-pub struct Alertmanager {
+pub(crate) struct Alertmanager {
     target: AlertTarget,
     links: NoticeLinks,
     agent: ureq::Agent,
@@ -27,7 +27,7 @@ pub struct Alertmanager {
 
 impl Alertmanager {
     /// At the URL below which `/api/v2` lies (a prefix of `--web.route-prefix` or a proxy included); with authorities of its own, if there are some.
-    pub fn new(url: &str, links: NoticeLinks, authorities: Option<TrustedAuthorities>) -> Self {
+    pub(crate) fn new(url: &str, links: NoticeLinks, authorities: Option<TrustedAuthorities>) -> Self {
         // People paste the address of the page, or that of the API itself.
         let url = url.split('#').next().unwrap_or(url).trim_end_matches('/');
         let url = url

@@ -25,7 +25,7 @@ const REASONS_MAX: usize = 5;
 
 /// Whose fault it is that a notice was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryFault {
+pub(crate) enum DeliveryFault {
     /// The channel's: no other notice would be taken either.
     Channel,
     /// The notice's: the receiver says that it will not take it.
@@ -37,7 +37,7 @@ pub enum DeliveryFault {
 /// Why something was not delivered, for people; a later round tries again.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{why}")]
-pub struct Undelivered {
+pub(crate) struct Undelivered {
     /// Why, and what to do.
     pub why: String,
     /// Whose fault it is.
@@ -48,7 +48,7 @@ pub struct Undelivered {
 
 impl Undelivered {
     /// A fault of the channel.
-    pub fn channel(why: impl Into<String>) -> Self {
+    pub(crate) fn channel(why: impl Into<String>) -> Self {
         Undelivered {
             why: why.into(),
             fault: DeliveryFault::Channel,
@@ -57,13 +57,13 @@ impl Undelivered {
     }
 
     /// With another fault.
-    pub fn with(self, fault: DeliveryFault) -> Self {
+    pub(crate) fn with(self, fault: DeliveryFault) -> Self {
         Undelivered { fault, ..self }
     }
 }
 
 /// What became of each notice, in their order; `None` was not tried.
-pub type Results = Vec<Option<Result<(), Undelivered>>>;
+pub(crate) type Results = Vec<Option<Result<(), Undelivered>>>;
 
 /// Delivers one by one, and stops where the others would not be taken either.
 pub(super) fn one_by_one(notices: &[Notice], mut send: impl FnMut(&Notice) -> Result<(), Undelivered>) -> Results {
@@ -120,12 +120,12 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Nothing worth keeping.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         *self == Backlog::default()
     }
 
     /// Why something is not delivered.
-    pub fn failing(&self) -> Option<&Failing> {
+    pub(super) fn failing(&self) -> Option<&Failing> {
         self.failing.as_ref()
     }
 
@@ -146,17 +146,22 @@ impl Backlog {
     }
 
     /// Whether the receiver asked to be left alone still. A clock that was set back must not make it wait longer.
-    pub fn waits(&self, now: UtcS) -> bool {
+    pub(super) fn waits(&self, now: UtcS) -> bool {
         (now..=now + WAIT_MAX_S).contains(&self.wait_until) && self.wait_until > now
     }
 
     /// Whether this is aside.
-    pub fn holds(&self, notice: &Notice) -> bool {
+    pub(super) fn holds(&self, notice: &Notice) -> bool {
         self.aside.iter().any(|aside| is_same(&aside.notice, notice))
     }
 
     /// What is tried in this round: what is aside and due, then the queue, then what fires and is sent again.
-    pub fn round<'n>(&self, now: UtcS, queue: impl Iterator<Item = &'n Notice>, again: &[Notice]) -> DeliveryRound {
+    pub(super) fn round<'n>(
+        &self,
+        now: UtcS,
+        queue: impl Iterator<Item = &'n Notice>,
+        again: &[Notice],
+    ) -> DeliveryRound {
         let due = |aside: &&Aside| aside.next <= now || aside.next > now + AGAIN_S.1;
         let mut notices: Vec<Notice> = self
             .aside
@@ -179,7 +184,7 @@ impl Backlog {
     }
 
     /// Takes over what became of a round; what there is to tell.
-    pub fn settle(
+    pub(super) fn settle(
         &mut self,
         round: &DeliveryRound,
         results: &Results,

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 /// A program.
 #[derive(Debug)]
-pub struct Exec {
+pub(crate) struct Exec {
     command: Vec<String>,
     links: NoticeLinks,
 }
 
 impl Exec {
     /// A program with its arguments.
-    pub fn new(command: Vec<String>, links: NoticeLinks) -> Self {
+    pub(crate) fn new(command: Vec<String>, links: NoticeLinks) -> Self {
         Exec { command, links }
     }
 

@@ -5,7 +5,7 @@ use crate::model::time::UtcS;
 use std::time::Duration;
 
 /// Where to.
-pub struct DeadMansSwitch {
+pub(crate) struct DeadMansSwitch {
     target: AlertTarget,
     agent: ureq::Agent,
     every: Duration,
@@ -13,7 +13,7 @@ pub struct DeadMansSwitch {
 
 impl DeadMansSwitch {
     /// At a URL, so often; with authorities of its own, if there are some.
-    pub fn new(url: &str, every: Duration, authorities: Option<TrustedAuthorities>) -> Self {
+    pub(crate) fn new(url: &str, every: Duration, authorities: Option<TrustedAuthorities>) -> Self {
         DeadMansSwitch {
             target: AlertTarget::new(url),
             agent: http::agent(authorities),
@@ -22,7 +22,7 @@ impl DeadMansSwitch {
     }
 
     /// From one to the next.
-    pub fn every(&self) -> Duration {
+    pub(crate) fn every(&self) -> Duration {
         self.every
     }
 
@@ -30,7 +30,7 @@ impl DeadMansSwitch {
     ///
     /// # Errors
     /// Nobody answered, or not with 2xx; without what may be a secret in the address.
-    pub fn beat(&self, now: UtcS) -> Result<(), String> {
+    pub(crate) fn beat(&self, now: UtcS) -> Result<(), String> {
         http::get(&self.agent, &self.target, now).map_err(|undelivered| undelivered.why)
     }
 }

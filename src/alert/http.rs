@@ -15,14 +15,14 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// TrustedAuthorities that are trusted instead of the machine's.
 #[derive(Debug, Clone)]
-pub struct TrustedAuthorities(Arc<Vec<Certificate<'static>>>);
+pub(crate) struct TrustedAuthorities(Arc<Vec<Certificate<'static>>>);
 
 impl TrustedAuthorities {
     /// Those of a PEM file's content; what else stands in it is left alone.
     ///
     /// # Errors
     /// It is no PEM, or has no certificate.
-    pub fn parse(pem: &[u8]) -> Result<TrustedAuthorities, String> {
+    pub(crate) fn parse(pem: &[u8]) -> Result<TrustedAuthorities, String> {
         let mut all = Vec::new();
         for item in parse_pem(pem) {
             if let PemItem::Certificate(certificate) = item.map_err(|why| why.to_string())? {

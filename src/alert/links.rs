@@ -8,7 +8,7 @@ const DOCUMENTATION: &str = "/usr/share/doc/mailpulse";
 
 /// Where notices lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoticeLinks {
+pub(crate) struct NoticeLinks {
     /// Address of the pages, without a slash at its end; none where no page can be opened.
     pub url_base: Option<String>,
     /// Address of the runbook, in which `{state}` is the state of the alarm; without one, notices name the page of their

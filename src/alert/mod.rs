@@ -11,22 +11,22 @@ mod heartbeat;
 mod http;
 mod links;
 mod receivers;
-pub mod state;
+pub(crate) mod state;
 mod stdout;
 mod target;
 mod told;
 mod webhook;
 
-pub use alertmanager::Alertmanager;
-pub use delivery::{DeliveryFault, Results, Undelivered};
-pub use exec::Exec;
-pub use heartbeat::DeadMansSwitch;
-pub use http::TrustedAuthorities;
-pub use links::NoticeLinks;
-pub use receivers::{PAGERDUTY_URL, WebhookFormat};
-pub use stdout::Stdout;
-pub use target::AlertTarget;
-pub use webhook::Webhook;
+pub(crate) use alertmanager::Alertmanager;
+pub(crate) use delivery::{DeliveryFault, Results, Undelivered};
+pub(crate) use exec::Exec;
+pub(crate) use heartbeat::DeadMansSwitch;
+pub(crate) use http::TrustedAuthorities;
+pub(crate) use links::NoticeLinks;
+pub(crate) use receivers::{PAGERDUTY_URL, WebhookFormat};
+pub(crate) use stdout::Stdout;
+pub(crate) use target::AlertTarget;
+pub(crate) use webhook::Webhook;
 
 use crate::model::time::UtcS;
 use serde::{Deserialize, Serialize};
@@ -34,9 +34,9 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// Longest time that a channel may take for one delivery.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 /// How an alarm ends of which nothing is left, as its `end` says.
-pub const WITHDRAWN: &str = "withdrawn";
+pub(crate) const WITHDRAWN: &str = "withdrawn";
 /// The kind of a notice that tries a channel out.
 const TEST: &str = "test";
 /// Longest label, in characters.
@@ -45,7 +45,7 @@ const LABEL_MAX: usize = 128;
 /// What an alarm is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct About {
+pub(crate) struct About {
     /// As in [`Notice`].
     pub kind: String,
     /// As in [`Notice`].
@@ -56,7 +56,7 @@ pub struct About {
 
 /// What is reported: an alarm that fires, or that is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// The episode: the same from its beginning to its end, in every try, whatever it turns out to be about.
     pub id: String,
     /// `service`, `relay`, `host`, `hostgroup`, `provider` or `store`; this, name, state and relay are as they were reported first, for
@@ -85,7 +85,7 @@ pub struct Notice {
 
 impl Notice {
     /// What it is about now.
-    pub fn about(&self) -> About {
+    pub(crate) fn about(&self) -> About {
         self.now.clone().unwrap_or_else(|| self.first())
     }
 
@@ -132,7 +132,7 @@ impl Notice {
     }
 
     /// `firing` or `resolved`.
-    pub fn status(&self) -> &'static str {
+    pub(crate) fn status(&self) -> &'static str {
         if self.ends.is_some() { "resolved" } else { "firing" }
     }
 
@@ -142,7 +142,7 @@ impl Notice {
     }
 
     /// A notice that tries a channel out; it begins and ends with one id.
-    pub fn test(host: &str, now: UtcS, is_over: bool) -> Notice {
+    pub(crate) fn test(host: &str, now: UtcS, is_over: bool) -> Notice {
         Notice {
             id: format!("{TEST}/{host}"),
             kind: TEST.to_owned(),
@@ -163,7 +163,7 @@ impl Notice {
 }
 
 /// A way out.
-pub trait AlertChannel: Send + Sync {
+pub(crate) trait AlertChannel: Send + Sync {
     /// Its name in the state and in messages: kind and target, without secrets.
     fn name(&self) -> String;
 

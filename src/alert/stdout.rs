@@ -8,7 +8,7 @@ use std::io::Write as _;
 
 /// Standard output.
 #[derive(Debug)]
-pub struct Stdout(pub NoticeLinks);
+pub(crate) struct Stdout(pub NoticeLinks);
 
 impl AlertChannel for Stdout {
     fn name(&self) -> String {

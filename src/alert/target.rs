@@ -10,7 +10,7 @@ const TOKEN_MIN: usize = 8;
 
 /// An address. It is shown as scheme and host.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AlertTarget {
+pub(crate) struct AlertTarget {
     url: String,
     /// A key that is sent along: others may say it again.
     key: Option<String>,
@@ -18,7 +18,7 @@ pub struct AlertTarget {
 
 impl AlertTarget {
     /// Of a URL as it is configured.
-    pub fn new(url: impl Into<String>) -> AlertTarget {
+    pub(crate) fn new(url: impl Into<String>) -> AlertTarget {
         AlertTarget {
             url: url.into(),
             key: None,

@@ -157,7 +157,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A notice whose names are an attacker's.
-    pub fn hostile() -> Notice {
+    pub(crate) fn hostile() -> Notice {
         let name = "<!channel> <https://evil.example|click> @here [x](http://evil.example) *b* `c`\r\nX-Evil: 1\u{1b}[2J\u{202e}é";
         Notice {
             id: format!("service/{name}/2018-06-06T18:55:00Z"),
@@ -175,7 +175,7 @@ pub(super) mod tests {
     }
 
     /// Links as they are configured.
-    pub fn links() -> NoticeLinks {
+    pub(crate) fn links() -> NoticeLinks {
         NoticeLinks {
             url_base: Some("https://mail.example.org/mailpulse".to_owned()),
             runbook: Some("https://wiki.example.org/mail?a=1&b=2".to_owned()),

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 /// A webhook.
-pub struct Webhook {
+pub(crate) struct Webhook {
     target: AlertTarget,
     format: WebhookFormat,
     key: Option<Vec<u8>>,
@@ -19,7 +19,12 @@ pub struct Webhook {
 
 impl Webhook {
     /// At a URL, with authorities of its own, if there are some.
-    pub fn new(url: &str, format: WebhookFormat, links: NoticeLinks, authorities: Option<TrustedAuthorities>) -> Self {
+    pub(crate) fn new(
+        url: &str,
+        format: WebhookFormat,
+        links: NoticeLinks,
+        authorities: Option<TrustedAuthorities>,
+    ) -> Self {
         Webhook {
             target: AlertTarget::new(url),
             format,
@@ -31,7 +36,7 @@ impl Webhook {
 
     /// With a key: what signs our own form, the routing key of PagerDuty, the access token of ntfy. It is shown nowhere.
     #[must_use]
-    pub fn keyed(mut self, key: Vec<u8>) -> Self {
+    pub(crate) fn keyed(mut self, key: Vec<u8>) -> Self {
         if let Ok(text) = std::str::from_utf8(&key) {
             self.target = self.target.hiding(text);
         }

@@ -13,7 +13,7 @@ use std::collections::btree_map::Entry;
 
 /// Adds evidence to alarms. Replies are looked up once: they are those of the time before the alarm was found.
 #[derive(Debug, Default)]
-pub struct AlarmEvidence {
+pub(crate) struct AlarmEvidence {
     replies: BTreeMap<(Named, Minute), Option<String>>,
 }
 
@@ -22,7 +22,7 @@ impl AlarmEvidence {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn of(&mut self, store: &dyn MailHistory, alarm: &Alarm, names: &Names) -> Result<Alarm, QueryError> {
+    pub(crate) fn of(&mut self, store: &dyn MailHistory, alarm: &Alarm, names: &Names) -> Result<Alarm, QueryError> {
         let mut alarm = shared_logs::with_evidence(store, alarm, names)?;
         if !alarm.state.is_of_outcomes() {
             return Ok(alarm);

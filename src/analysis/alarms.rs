@@ -12,12 +12,12 @@ const SHIFT: i64 = 3 * 60;
 
 /// The name of an alarm's episode, in notices and for `incident --alarm`: `relay/mx1001/2018-06-06T18:55:00Z`. It stays when
 /// the alarm turns out to be about more, or to have begun earlier.
-pub fn notice_id(alarm: &Alarm, names: &Names) -> String {
+pub(crate) fn notice_id(alarm: &Alarm, names: &Names) -> String {
     name_of(alarm.named, names)
 }
 
 /// The same of an alarm that another one refers to.
-pub fn name_of((scope, onset): Named, names: &Names) -> String {
+pub(crate) fn name_of((scope, onset): Named, names: &Names) -> String {
     let (kind, name) = scope.named(names);
     format!("{kind}/{name}/{}", minute(onset))
 }
@@ -25,7 +25,7 @@ pub fn name_of((scope, onset): Named, names: &Names) -> String {
 /// An alarm by its number, or by an id that a notice bore: the onset may have become better known since, and a larger alarm
 /// may have taken it in.
 #[must_use]
-pub fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm> {
+pub(crate) fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm> {
     let mut alarm = match id.parse::<usize>() {
         Ok(number) => groups.alarms.get(number)?,
         Err(_) => {
@@ -56,13 +56,13 @@ pub fn find<'g>(groups: &'g Groups, id: &str, names: &Names) -> Option<&'g Alarm
 }
 
 /// Those that are certain first, in the order of time, and then what is provisional.
-pub fn ordered(mut alarms: Vec<&Alarm>) -> Vec<&Alarm> {
+pub(crate) fn ordered(mut alarms: Vec<&Alarm>) -> Vec<&Alarm> {
     alarms.sort_by_key(|alarm| alarm.provisional);
     alarms
 }
 
 /// How many alarms there are, and what there is to say of findings beside them that are provisional.
-pub fn counted(alarms: &[&Alarm]) -> (String, String) {
+pub(crate) fn counted(alarms: &[&Alarm]) -> (String, String) {
     let young = alarms.iter().filter(|alarm| alarm.provisional).count();
     let sure = human::counted((alarms.len() - young) as u64, "alarm");
     let beside = match young {
@@ -76,12 +76,12 @@ pub fn counted(alarms: &[&Alarm]) -> (String, String) {
 }
 
 /// Minutes as RFC 3339.
-pub fn minute(at: Minute) -> String {
+pub(crate) fn minute(at: Minute) -> String {
     rfc3339(at.start())
 }
 
 /// An alarm as `detect --format json` tells it.
-pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
+pub(crate) fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
     let (kind, name) = alarm.scope.named(names);
     let members: Vec<Value> = alarm
         .members
@@ -120,7 +120,7 @@ pub fn alarm_json(alarm: &Alarm, names: &Names) -> Value {
 }
 
 /// A cause as JSON.
-pub fn cause_json(cause: &Cause, names: &Names) -> Value {
+pub(crate) fn cause_json(cause: &Cause, names: &Names) -> Value {
     json!({
         "relay": names.host(cause.relay),
         "silent_from": minute(cause.silent_from),
@@ -130,12 +130,12 @@ pub fn cause_json(cause: &Cause, names: &Names) -> Value {
 }
 
 /// Two decimals: what counts are worth.
-pub fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
 /// An alarm's state, with its mark for people.
-pub fn marked(alarm: &Alarm) -> String {
+pub(crate) fn marked(alarm: &Alarm) -> String {
     let state = alarm.state.as_str();
     match (alarm.provisional, alarm.everyone) {
         (true, _) => format!("{state} (provisional)"),

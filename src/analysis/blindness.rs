@@ -19,7 +19,7 @@ struct Hours {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn shortest_outages(
+pub(crate) fn shortest_outages(
     store: &dyn MailHistory,
     window: Window,
     (by, direction): (&str, DirectionView),

@@ -28,7 +28,7 @@ const QUIET: &str = "quiet";
 
 /// What a row says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowState {
+pub(crate) enum RowState {
     /// Mail as expected.
     Ok,
     /// No mail for a day, and none missing.
@@ -44,7 +44,7 @@ pub enum RowState {
 impl RowState {
     /// The word.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             RowState::Ok => "ok",
             RowState::Quiet => QUIET,
@@ -56,8 +56,7 @@ impl RowState {
 
 /// A row.
 #[derive(Debug, Clone)]
-pub struct BoardRow {
-    /// Whose.
+pub(crate) struct BoardRow {
     pub name: String,
     /// How it is.
     pub state: RowState,
@@ -75,12 +74,10 @@ pub struct BoardRow {
 
 /// The boards as of a moment.
 #[derive(Debug)]
-pub struct Boards {
+pub(crate) struct Boards {
     /// Services, by what is wrong and then by how much they send.
     pub services: Vec<BoardRow>,
-    /// Relays.
     pub relays: Vec<BoardRow>,
-    /// Hostgroups.
     pub hostgroups: Vec<BoardRow>,
     /// The day that the rows' pictures show.
     pub day: Window,
@@ -89,7 +86,7 @@ pub struct Boards {
 }
 
 /// What boards are made of.
-pub struct BoardQuestion<'a> {
+pub(crate) struct BoardQuestion<'a> {
     /// What the detection says.
     pub judgement: &'a DetectionState,
     /// Its snapshots.
@@ -108,7 +105,7 @@ pub struct BoardQuestion<'a> {
 ///
 /// # Errors
 /// The history cannot be read.
-pub fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Boards> {
+pub(crate) fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Result<Boards> {
     // The minute that has begun is part of it.
     let end_ms = (question.end_ms + MINUTE_MS - 1).floor_to(MINUTE_MS);
     let day = Window {

@@ -20,7 +20,7 @@ const EXAMPLES: usize = 3;
 
 /// A client of the outside, by what became of its mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutsideClient {
+pub(crate) struct OutsideClient {
     /// Its name; empty if unknown.
     pub name: String,
     /// Its address.
@@ -35,7 +35,7 @@ pub struct OutsideClient {
 
 /// A network whose clients are ours by proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OursProposal {
+pub(crate) struct OursProposal {
     /// As `[ours]` takes it.
     pub network: String,
     /// Messages of its clients.
@@ -46,7 +46,7 @@ pub struct OursProposal {
 
 /// What came from where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     /// Messages that the relays took, where they entered.
     pub all: i64,
     /// Those of the outside.
@@ -57,7 +57,7 @@ pub struct Arrivals {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn arrivals(store: &dyn MailHistory, window: Window) -> Result<Arrivals, QueryError> {
+pub(crate) fn arrivals(store: &dyn MailHistory, window: Window) -> Result<Arrivals, QueryError> {
     let text = "SELECT origin, SUM(messages) AS total FROM rates WHERE kind = 'accepted' AND first_hop GROUP BY origin";
     let table = store.select(text, window)?;
     let mut found = Arrivals::default();
@@ -75,7 +75,7 @@ pub fn arrivals(store: &dyn MailHistory, window: Window) -> Result<Arrivals, Que
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn proposals(store: &dyn MailHistory, window: Window) -> Result<Vec<OursProposal>, QueryError> {
+pub(crate) fn proposals(store: &dyn MailHistory, window: Window) -> Result<Vec<OursProposal>, QueryError> {
     let (away, stays) = (Direction::Transit.as_str(), Direction::Inbound.as_str());
     let text = format!(
         "SELECT client, client_ip,

@@ -8,31 +8,31 @@ use crate::model::time::{DAY_MS, UtcMs, UtcS, rfc3339};
 
 /// From when on volume alarms are complete, as every command that tells alarms says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Completeness(Option<Complete>);
+pub(crate) struct Completeness(Option<Complete>);
 
 impl Completeness {
     /// Of a replay.
-    pub fn of(engine: &Engine) -> Completeness {
+    pub(crate) fn of(engine: &Engine) -> Completeness {
         Completeness(engine.complete())
     }
 
     /// Of what is known otherwise.
-    pub fn new(complete: Option<Complete>) -> Completeness {
+    pub(crate) fn new(complete: Option<Complete>) -> Completeness {
         Completeness(complete)
     }
 
     /// The minute's first second; `None` before the first mail.
-    pub fn second(self) -> Option<UtcS> {
+    pub(crate) fn second(self) -> Option<UtcS> {
         self.0.map(|complete| complete.from.first_second())
     }
 
     /// RFC 3339, for JSON.
-    pub fn time(self) -> Option<String> {
+    pub(crate) fn time(self) -> Option<String> {
         self.0.map(|complete| minute(complete.from))
     }
 
     /// One sentence.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         let Some(Complete { from, series, young }) = self.0 else {
             return "volume alarms are complete after 14 days of history; there is no mail yet".to_owned();
         };
@@ -51,7 +51,7 @@ impl Completeness {
 
 /// From when on volume alarms are complete, as far as that is known without a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CompleteFrom {
+pub(crate) struct CompleteFrom {
     /// The time.
     pub at: UtcS,
     /// `watch` has not judged this store: by the age of its first event alone.
@@ -60,7 +60,7 @@ pub struct CompleteFrom {
 
 impl CompleteFrom {
     /// As `watch` has found, or by the first event; `None` for a store without mail.
-    pub fn of(found: Option<UtcS>, first_ms: Option<UtcMs>) -> Option<CompleteFrom> {
+    pub(crate) fn of(found: Option<UtcS>, first_ms: Option<UtcMs>) -> Option<CompleteFrom> {
         let young_ms = i64::from(Tuning::default().provisional_d) * DAY_MS;
         let guess = first_ms.map(|first| CompleteFrom {
             at: (first.floor_to(DAY_MS) + DAY_MS + young_ms).second(),
@@ -71,12 +71,12 @@ impl CompleteFrom {
     }
 
     /// RFC 3339, for JSON.
-    pub fn time(self) -> String {
+    pub(crate) fn time(self) -> String {
         rfc3339(self.at.start())
     }
 
     /// One sentence.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         let by = match self.is_guess {
             true => ", by the age of the first event",
             false => "",

@@ -10,7 +10,7 @@ use crate::detect::forecast::Expected;
 use crate::model::time::{HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use anyhow::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -60,7 +60,7 @@ pub struct ExpectedRanges(Mutex<KeptRanges>);
 #[derive(Debug, Default)]
 struct KeptRanges {
     /// What the history was like when the first of them was read.
-    mark: Option<HistoryMark>,
+    mark: Option<HistoryVersion>,
     /// Numbers of what is expected to send, by kind and name: numbers of the detection may differ from replay to replay.
     numbers: HashMap<(&'static str, String), u32>,
     grids: BTreeMap<BucketGrid, GridRanges>,

@@ -23,8 +23,7 @@ const USED: f64 = 0.1;
 
 /// One service, while one relay was silent.
 #[derive(Debug)]
-pub struct Failover {
-    /// Service.
+pub(crate) struct Failover {
     pub service: String,
     /// The silent relay.
     pub relay: String,
@@ -41,7 +40,7 @@ pub struct Failover {
 }
 
 /// Failovers in a window, in the order of time; what happened before it teaches what is usual.
-pub fn failovers(
+pub(crate) fn failovers(
     store: &dyn MailHistory,
     kept: &Kept,
     options: Options,
@@ -143,7 +142,7 @@ impl Failover {
     }
 
     /// As one entry of a service's `failovers`.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let to = |(relay, messages): &(String, u64)| json!({ "relay": relay, "messages": messages });
         json!({
             "relay": self.relay,
@@ -163,7 +162,7 @@ impl Failover {
 }
 
 /// One line a service and silence.
-pub fn table(all: &[Failover]) -> Table {
+pub(crate) fn table(all: &[Failover]) -> Table {
     let text = |say: &dyn Fn(&Failover) -> Option<String>| Values::Text(all.iter().map(say).collect());
     let time = |pick: &dyn Fn(&Failover) -> Option<Minute>| {
         Values::Int(all.iter().map(|one| pick(one).map(|at| at.start().get())).collect())
@@ -189,4 +188,4 @@ pub fn table(all: &[Failover]) -> Table {
 }
 
 /// Columns of [`table`] that are times.
-pub const TIMES: [&str; 2] = ["silent_from", "silent_to"];
+pub(crate) const TIMES: [&str; 2] = ["silent_from", "silent_to"];

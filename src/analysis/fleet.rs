@@ -387,7 +387,7 @@ pub(super) struct ShownRows<'b> {
 
 impl ShownRows<'_> {
     /// The rows of the window.
-    pub fn within(&self) -> impl Iterator<Item = (usize, i64)> {
+    pub(super) fn within(&self) -> impl Iterator<Item = (usize, i64)> {
         let rows = self.block.ts_ms.iter().enumerate();
         let rows = rows.map(|(row, ts_ms)| (row, *ts_ms));
         let within = self.window.since_ms.get()..self.window.until_ms.get();
@@ -413,7 +413,7 @@ impl ShownRows<'_> {
 
     /// Of each row, whether its mail is judged: in the usual view all of ours is, as what is taken predicts what leaves the
     /// queue, wherever to.
-    pub fn judged(&self) -> impl Fn(usize) -> bool {
+    pub(super) fn judged(&self) -> impl Fn(usize) -> bool {
         let origin = &self.block.origin;
         let foreign: Vec<bool> = (origin.values.iter())
             .map(|origin| origin == MailOrigin::Outside.as_str())

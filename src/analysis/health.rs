@@ -12,21 +12,21 @@ use crate::model::time::{HOUR_MS, UtcMs};
 use crate::store::catalogue::Counts;
 
 /// Lines that are judged: the newest minutes that hold as many together.
-pub const RECENT_LINES: u64 = 500;
+pub(crate) const RECENT_LINES: u64 = 500;
 /// They reach back no further than this, milliseconds of the log's own time.
-pub const RECENT_MS: i64 = HOUR_MS;
+pub(crate) const RECENT_MS: i64 = HOUR_MS;
 /// Of fewer lines nobody can say anything.
-pub const LINES_MIN: u64 = 20;
+pub(crate) const LINES_MIN: u64 = 20;
 /// Unparsed lines below this share are the odd lines that every log has.
-pub const SHARE_MIN: f64 = 0.1;
+pub(crate) const SHARE_MIN: f64 = 0.1;
 /// So many times its own history is a jump.
-pub const JUMP: f64 = 5.0;
+pub(crate) const JUMP: f64 = 5.0;
 /// From here on a log is unreadable, whatever its history.
-pub const SHARE_UNREADABLE: f64 = 0.5;
+pub(crate) const SHARE_UNREADABLE: f64 = 0.5;
 
 /// Whether a source's lines parse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readability {
+pub(crate) enum Readability {
     /// As they always did.
     Ok,
     /// They do not: no verdict on the mail is possible.
@@ -37,7 +37,7 @@ pub enum Readability {
 
 /// Why a source cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnreadableCause {
+pub(crate) enum UnreadableCause {
     /// Its lines do not parse.
     Unparsed,
     /// They are all of other programs.
@@ -46,7 +46,7 @@ pub enum UnreadableCause {
 
 /// How well a source parses.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Health {
+pub(crate) struct Health {
     /// The verdict.
     pub readability: Readability,
     /// Newest lines, as many as are judged.
@@ -60,7 +60,7 @@ pub struct Health {
 impl Health {
     /// Why it is unreadable.
     #[must_use]
-    pub fn cause(&self) -> UnreadableCause {
+    pub(crate) fn cause(&self) -> UnreadableCause {
         if is_foreign(self.last_hour.lines, self.last_hour.foreign) {
             UnreadableCause::Foreign
         } else {
@@ -71,13 +71,13 @@ impl Health {
 
 /// Whether the lines of an hour are all other programs', so that nothing is known of the log's own one.
 #[must_use]
-pub fn is_foreign(lines: u64, foreign: u64) -> bool {
+pub(crate) fn is_foreign(lines: u64, foreign: u64) -> bool {
     lines >= LINES_MIN && foreign == lines
 }
 
 /// Share of the lines that did not parse; 0 of none.
 #[must_use]
-pub fn unparsed_share(counts: &Counts) -> f64 {
+pub(crate) fn unparsed_share(counts: &Counts) -> f64 {
     if counts.lines == 0 {
         return 0.0;
     }
@@ -86,7 +86,7 @@ pub fn unparsed_share(counts: &Counts) -> f64 {
 
 /// Judges a source by its minutes (start, counts), oldest first.
 #[must_use]
-pub fn assess(minutes: &[(UtcMs, Counts)]) -> Health {
+pub(crate) fn assess(minutes: &[(UtcMs, Counts)]) -> Health {
     let newest_ms = minutes.last().map_or(UtcMs::EPOCH, |(at, _)| *at);
     let (mut recent, mut history, mut last_hour) = (Counts::default(), Counts::default(), Counts::default());
     for (at, counts) in minutes.iter().rev() {

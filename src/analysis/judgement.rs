@@ -13,13 +13,13 @@ use crate::detect::routes::Routes;
 use crate::model::time::{Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use anyhow::Result;
 use std::sync::Arc;
 
 /// What the detection says.
 #[derive(Debug, Clone)]
-pub struct DetectionState {
+pub(crate) struct DetectionState {
     /// All alarms.
     pub groups: Groups,
     /// Names of what they are about.
@@ -45,7 +45,7 @@ impl DetectionState {
 
     /// Alarms that fire, those that are certain first, in the order of their onsets.
     #[must_use]
-    pub fn firing(&self) -> Vec<&Alarm> {
+    pub(crate) fn firing(&self) -> Vec<&Alarm> {
         let shown = self.groups.shown().filter(|alarm| alarm.ended.is_none());
         let mut firing: Vec<&Alarm> = shown.collect();
         firing.sort_by_key(|alarm| (alarm.provisional, alarm.onset, alarm.id));
@@ -54,7 +54,7 @@ impl DetectionState {
 
     /// The time of an alarm as far as it is known now, by its ID; none where there is no such alarm.
     #[must_use]
-    pub fn window_of(&self, id: &str) -> Option<Window> {
+    pub(crate) fn window_of(&self, id: &str) -> Option<Window> {
         let alarm = find(&self.groups, id, &self.names)?;
         let until = alarm.ended.or(self.until).unwrap_or(alarm.onset + 1);
         Some(Window {
@@ -66,19 +66,19 @@ impl DetectionState {
 
 /// Judges a history as it grows.
 #[derive(Debug)]
-pub struct LiveJudge {
+pub(crate) struct LiveJudge {
     options: Options,
     kept: Kept,
     live: Live,
     /// What was found last.
     found: Option<Arc<DetectionState>>,
     /// Up to when that was asked for, and what the history was like, where time stands still.
-    standing: Option<(UtcMs, HistoryMark)>,
+    standing: Option<(UtcMs, HistoryVersion)>,
 }
 
 impl LiveJudge {
     /// Has judged nothing.
-    pub fn new(options: Options, kept: Kept) -> LiveJudge {
+    pub(crate) fn new(options: Options, kept: Kept) -> LiveJudge {
         LiveJudge {
             live: Live::reading(options.clone(), kept.clone()),
             options,
@@ -92,7 +92,12 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn at(&mut self, store: &dyn MailHistory, now_ms: UtcMs, is_standing: bool) -> Result<Arc<DetectionState>> {
+    pub(crate) fn at(
+        &mut self,
+        store: &dyn MailHistory,
+        now_ms: UtcMs,
+        is_standing: bool,
+    ) -> Result<Arc<DetectionState>> {
         match is_standing {
             true => self.until(store, now_ms),
             false => self.step(store, now_ms),
@@ -103,7 +108,7 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<Arc<DetectionState>> {
+    pub(crate) fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<Arc<DetectionState>> {
         let is_new = self.live.step(store, now_ms)?;
         match &self.found {
             Some(found) if !is_new => Ok(Arc::clone(found)),
@@ -118,7 +123,7 @@ impl LiveJudge {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn until(&mut self, store: &dyn MailHistory, until_ms: UtcMs) -> Result<Arc<DetectionState>> {
+    pub(crate) fn until(&mut self, store: &dyn MailHistory, until_ms: UtcMs) -> Result<Arc<DetectionState>> {
         let minute = until_ms.minute();
         if let (Some(found), Some((at_ms, mark))) = (&self.found, &self.standing)
             && *at_ms == until_ms

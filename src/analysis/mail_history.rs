@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 type WaySums = FxHashMap<(Id, Id, Id, FlowKind), i64>;
 
 /// The mail up to a minute.
-pub struct PastMail<'s> {
+pub(crate) struct PastMail<'s> {
     /// Where it is read.
     pub store: &'s dyn MailHistory,
     /// Names, those that reading brings included.
@@ -33,7 +33,7 @@ pub struct PastMail<'s> {
 
 /// The mail before a minute, in sums.
 #[derive(Debug)]
-pub struct PastWays {
+pub(crate) struct PastWays {
     /// By which relays it went.
     pub routes: Routes,
     /// Services whose applications' logs have told of mail, whenever.
@@ -97,7 +97,11 @@ impl<'s> PastMail<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn open(store: &'s dyn MailHistory, names: Names, span: (Minute, Minute)) -> Result<PastMail<'s>, QueryError> {
+    pub(crate) fn open(
+        store: &'s dyn MailHistory,
+        names: Names,
+        span: (Minute, Minute),
+    ) -> Result<PastMail<'s>, QueryError> {
         let changes = if span.1 > span.0 {
             store.attribution_changes()?
         } else {
@@ -117,7 +121,7 @@ impl<'s> PastMail<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn ways(&mut self, before: Minute) -> Result<PastWays, QueryError> {
+    pub(crate) fn ways(&mut self, before: Minute) -> Result<PastWays, QueryError> {
         let (mut routes, mut copies) = (Routes::default(), CopiesByService::new());
         let wanted = Wanted {
             span: self.span,
@@ -146,7 +150,7 @@ impl<'s> PastMail<'s> {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn show(
+    pub(crate) fn show(
         &mut self,
         (from, to): (Minute, Minute),
         until: Minute,

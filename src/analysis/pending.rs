@@ -13,7 +13,7 @@ const PATIENCE_MS: (i64, i64) = (15 * MINUTE_MS, 1440 * MINUTE_MS);
 
 /// Mails by service, exactly, by their queue IDs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct QueuedMail {
+pub(crate) struct QueuedMail {
     /// An MTA took them or put them off in the window, and got rid of them only after it.
     pub late: BTreeMap<Id, u64>,
     /// An MTA took them in the window, and still has them.
@@ -46,7 +46,7 @@ const OF_QUEUES: [&str; 9] = [
 const OF_APPLICATIONS: [&str; 2] = ["submit_failed", "submitted"];
 
 /// What became by `until_ms` of the mails that were in a queue in a window.
-pub fn queued(
+pub(crate) fn queued(
     store: &dyn MailHistory,
     window: Window,
     until_ms: UtcMs,
@@ -100,7 +100,7 @@ struct Tries {
 
 /// By service: mails that could not be handed in in a window, and that their application still tries at its end: the last
 /// attempt is no longer ago than another one takes.
-pub fn tried(store: &dyn MailHistory, window: Window, names: &Names) -> Result<BTreeMap<Id, u64>, QueryError> {
+pub(crate) fn tried(store: &dyn MailHistory, window: Window, names: &Names) -> Result<BTreeMap<Id, u64>, QueryError> {
     let mut open: HashMap<(u32, MailId), Tries> = HashMap::new();
     // A service's longest time between two attempts: so long after a first one a mail may still be tried again.
     let mut gaps: HashMap<u32, i64> = HashMap::new();
@@ -261,7 +261,11 @@ impl Slice {
 }
 
 /// Hosts by service on which an application's own log tells of its mail.
-pub fn tellers(store: &dyn MailHistory, window: Window, names: &Names) -> Result<BTreeMap<Id, Vec<Id>>, QueryError> {
+pub(crate) fn tellers(
+    store: &dyn MailHistory,
+    window: Window,
+    names: &Names,
+) -> Result<BTreeMap<Id, Vec<Id>>, QueryError> {
     let text = "SELECT MIN(ts_ms) AS first, service, host FROM events WHERE kind = 'submit_failed' OR kind = 'submitted' \
                 GROUP BY service, host";
     let table = store.select(text, window)?;

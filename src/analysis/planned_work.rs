@@ -10,7 +10,7 @@ use crate::query::series::{GraphMark, MarkKind};
 use serde_json::{Value, json};
 
 /// What an alarm is about, for silences.
-pub fn subject<'n>(alarm: &Alarm, names: &'n Names) -> AlarmSubject<'n> {
+pub(crate) fn subject<'n>(alarm: &Alarm, names: &'n Names) -> AlarmSubject<'n> {
     let (kind, name) = alarm.scope.named(names);
     AlarmSubject {
         kind,
@@ -20,12 +20,12 @@ pub fn subject<'n>(alarm: &Alarm, names: &'n Names) -> AlarmSubject<'n> {
 }
 
 /// What holds an alarm back, and until when.
-pub fn held<'p>(planned: &'p Planned, alarm: &Alarm, names: &Names) -> Option<SilencedSpan<'p>> {
+pub(crate) fn held<'p>(planned: &'p Planned, alarm: &Alarm, names: &Names) -> Option<SilencedSpan<'p>> {
     planned.held(subject(alarm, names), alarm.detected, alarm.ended)
 }
 
 /// As alarms have it in JSON.
-pub fn held_json(span: &SilencedSpan<'_>) -> Value {
+pub(crate) fn held_json(span: &SilencedSpan<'_>) -> Value {
     json!({
         "by": span.by.name,
         "reason": span.by.reason,
@@ -35,20 +35,20 @@ pub fn held_json(span: &SilencedSpan<'_>) -> Value {
 }
 
 /// `until 2018-06-06T19:55:00Z: new kernel`.
-pub fn held_words(span: &SilencedSpan<'_>) -> String {
+pub(crate) fn held_words(span: &SilencedSpan<'_>) -> String {
     let until = span.until.map(|minute| rfc3339(minute.start()));
     said(until.as_deref(), &span.by.reason)
 }
 
 /// The same of an alarm's JSON.
-pub fn said_in(alarm: &Value) -> Option<String> {
+pub(crate) fn said_in(alarm: &Value) -> Option<String> {
     let held = alarm.get("silenced")?;
     let reason = held["reason"].as_str().unwrap_or_default();
     Some(said(held["until"].as_str(), reason))
 }
 
 /// Why an alarm is held back, by its JSON; `None` if nobody said so.
-pub fn reason_in(alarm: &Value) -> Option<&str> {
+pub(crate) fn reason_in(alarm: &Value) -> Option<&str> {
     alarm.get("silenced")?["reason"]
         .as_str()
         .filter(|reason| !reason.is_empty())
@@ -63,7 +63,7 @@ fn said(until: Option<&str>, reason: &str) -> String {
 }
 
 /// Silences and marks as a graph of this question shows them.
-pub fn graph_marks(planned: &Planned, question: &RateQuestion, drawn: &[&str]) -> Vec<GraphMark> {
+pub(crate) fn graph_marks(planned: &Planned, question: &RateQuestion, drawn: &[&str]) -> Vec<GraphMark> {
     let window = question.window;
     let mut marks = Vec::new();
     for silence in &planned.silences {
@@ -135,7 +135,7 @@ fn marked_series(service: Option<&str>, question: &RateQuestion, drawn: &[&str])
 }
 
 /// What a timeline has of planned work in a window: minutes, and words.
-pub fn timeline(planned: &Planned, window: Window) -> Vec<(Minute, String)> {
+pub(crate) fn timeline(planned: &Planned, window: Window) -> Vec<(Minute, String)> {
     let mut events = Vec::new();
     let window = (window.since_ms, window.until_ms);
     for silence in &planned.silences {
@@ -162,14 +162,14 @@ pub fn timeline(planned: &Planned, window: Window) -> Vec<(Minute, String)> {
 }
 
 /// The marks of a window as JSON.
-pub fn marks_json(planned: &Planned, window: Window) -> Vec<Value> {
+pub(crate) fn marks_json(planned: &Planned, window: Window) -> Vec<Value> {
     let inside = |mark: &&WorkMark| (window.since_ms..window.until_ms).contains(&mark.at_ms);
     let marks = planned.marks.iter().filter(inside);
     marks.map(|mark| json!({ "id": format!("m{}", mark.id), "at": rfc3339(mark.at_ms), "text": mark.text, "service": mark.service })).collect()
 }
 
 /// The silences that hold in a window as JSON.
-pub fn silences_json(planned: &Planned, window: Window) -> Vec<Value> {
+pub(crate) fn silences_json(planned: &Planned, window: Window) -> Vec<Value> {
     let all = planned.silences.iter().flat_map(|silence| {
         let spans = silence.spans((window.since_ms, window.until_ms)).into_iter();
         spans.map(move |(from_ms, to_ms)| {

@@ -10,11 +10,11 @@ use crate::detect::fleet::{FleetMinute, Names};
 use crate::model::time::{AHEAD_MS, DAY_MS, End, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use anyhow::{Result, anyhow};
 
 /// Everything that has happened: the whole history, up to the present.
-pub fn so_far(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Window> {
+pub(crate) fn so_far(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Window> {
     Ok(Window {
         until_ms: present(store, now_ms)?.saturating_add(1),
         ..Window::ALL
@@ -22,19 +22,19 @@ pub fn so_far(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Window> {
 }
 
 /// The minutes of which anything is known, up to a moment: the first, and the one after the last.
-pub fn minutes_until(store: &dyn MailHistory, until_ms: UtcMs, now_ms: UtcMs) -> Result<(Minute, Minute)> {
+pub(crate) fn minutes_until(store: &dyn MailHistory, until_ms: UtcMs, now_ms: UtcMs) -> Result<(Minute, Minute)> {
     let so_far = so_far(store, now_ms)?;
     let until_ms = until_ms.min(so_far.until_ms);
     Ok(super::fleet::span(store, Window { until_ms, ..so_far })?)
 }
 
 /// First and last event that have happened; `None` of an empty store.
-pub fn span(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>> {
+pub(crate) fn span(store: &dyn MailHistory, now_ms: UtcMs) -> Result<Option<(UtcMs, UtcMs)>> {
     Ok(store.span(present(store, now_ms)?.saturating_add(AHEAD_MS))?)
 }
 
 /// Where time ends for a store whose newest event is `newest`.
-pub fn end(newest: Option<UtcMs>, now_ms: UtcMs) -> End {
+pub(crate) fn end(newest: Option<UtcMs>, now_ms: UtcMs) -> End {
     let at_ms = match newest {
         Some(newest) if newest < now_ms - DAY_MS => (newest.minute() + 1).start(),
         _ => now_ms,
@@ -43,7 +43,7 @@ pub fn end(newest: Option<UtcMs>, now_ms: UtcMs) -> End {
 }
 
 /// Where time ends for this store: what relative times count from.
-pub fn end_of(store: &dyn MailHistory, now_ms: UtcMs) -> Result<End> {
+pub(crate) fn end_of(store: &dyn MailHistory, now_ms: UtcMs) -> Result<End> {
     Ok(end(span(store, now_ms)?.map(|(_, last)| last), now_ms))
 }
 
@@ -51,7 +51,7 @@ pub fn end_of(store: &dyn MailHistory, now_ms: UtcMs) -> Result<End> {
 ///
 /// # Errors
 /// The store is empty, or cannot be read.
-pub fn whole(store: &dyn MailHistory) -> Result<Window> {
+pub(crate) fn whole(store: &dyn MailHistory) -> Result<Window> {
     let (first, last) = store
         .span(UtcMs::MAX)?
         .ok_or_else(|| anyhow!("the store is empty: `mailpulse backfill` fills it"))?;
@@ -62,7 +62,7 @@ pub fn whole(store: &dyn MailHistory) -> Result<Window> {
 }
 
 /// The detection on its way over a history: a part of the minutes at a time, from the newest snapshot on that fits.
-pub struct Replay<'s> {
+pub(crate) struct Replay<'s> {
     /// What it knows so far.
     pub engine: Engine,
     /// The minutes that come.
@@ -76,7 +76,7 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn begin(
+    pub(crate) fn begin(
         store: &'s dyn MailHistory,
         kept: &Kept,
         options: Options,
@@ -100,7 +100,7 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn resume(
+    pub(crate) fn resume(
         store: &'s dyn MailHistory,
         kept: &Kept,
         options: &Options,
@@ -127,17 +127,17 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn next_part(&mut self) -> Result<Option<Vec<FleetMinute>>> {
+    pub(crate) fn next_part(&mut self) -> Result<Option<Vec<FleetMinute>>> {
         Ok(self.timeline.next_part()?)
     }
 
     /// Names of what is judged.
-    pub fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         &self.timeline.names
     }
 
     /// Takes a minute.
-    pub fn step(&mut self, minute: &FleetMinute) {
+    pub(crate) fn step(&mut self, minute: &FleetMinute) {
         self.engine.step(&self.timeline.names, minute);
     }
 
@@ -146,11 +146,11 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn finish_keeping(
+    pub(crate) fn finish_keeping(
         mut self,
         store: &dyn MailHistory,
         kept: &Kept,
-        (options, mark): (&Options, &HistoryMark),
+        (options, mark): (&Options, &HistoryVersion),
     ) -> Result<ReplayedHistory> {
         if !kept.is_in_memory() {
             return self.finish();
@@ -181,7 +181,7 @@ impl<'s> Replay<'s> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn finish(mut self) -> Result<ReplayedHistory> {
+    pub(crate) fn finish(mut self) -> Result<ReplayedHistory> {
         while let Some(minutes) = self.next_part()? {
             minutes.iter().for_each(|minute| self.step(minute));
         }
@@ -195,7 +195,7 @@ impl<'s> Replay<'s> {
 
 /// The detection after a replay.
 #[derive(Debug)]
-pub struct ReplayedHistory {
+pub(crate) struct ReplayedHistory {
     /// What it knows.
     pub engine: Engine,
     /// Names of what it judged.
@@ -205,7 +205,7 @@ pub struct ReplayedHistory {
 }
 
 /// Replays the detection over the history up to a moment, from the newest snapshot on.
-pub fn replay(
+pub(crate) fn replay(
     store: &dyn MailHistory,
     kept: &Kept,
     options: Options,

@@ -14,12 +14,11 @@ use std::hash::{BuildHasher as _, RandomState};
 const USUAL_DAYS: i64 = 28;
 
 /// Provider, by its name in rates, and relay.
-pub type ProviderAt = (String, String);
+pub(crate) type ProviderAt = (String, String);
 
 /// Attempts by what became of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Attempts {
-    /// All.
+pub(crate) struct Attempts {
     pub all: i64,
     /// Put off.
     pub deferred: i64,
@@ -30,7 +29,7 @@ pub struct Attempts {
 impl Attempts {
     /// Both together.
     #[must_use]
-    pub fn plus(self, other: Attempts) -> Attempts {
+    pub(crate) fn plus(self, other: Attempts) -> Attempts {
         Attempts {
             all: self.all + other.all,
             deferred: self.deferred + other.deferred,
@@ -39,7 +38,7 @@ impl Attempts {
     }
 
     /// Parts that were put off and that were refused, in per cent with one decimal; none without attempts.
-    pub fn percents(self) -> Option<(f64, f64)> {
+    pub(crate) fn percents(self) -> Option<(f64, f64)> {
         let percent = |part: i64| (1000.0 * part as f64 / self.all as f64).round() / 10.0;
         (self.all > 0).then(|| (percent(self.deferred), percent(self.bounced)))
     }
@@ -47,7 +46,7 @@ impl Attempts {
 
 /// What a provider did with the mail of one relay.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProviderOutcome {
+pub(crate) struct ProviderOutcome {
     /// Attempts in the window.
     pub attempts: Attempts,
     /// Those of the weeks before it.
@@ -64,7 +63,7 @@ pub struct ProviderOutcome {
 
 impl ProviderOutcome {
     /// The time in the queue that a part of the copies took at most, milliseconds.
-    pub fn quantile(&self, part: f64) -> Option<i64> {
+    pub(crate) fn quantile(&self, part: f64) -> Option<i64> {
         let all: i64 = self.times.values().sum();
         let wanted = (part * all as f64).ceil().max(1.0) as i64;
         let mut seen = 0;
@@ -81,7 +80,7 @@ impl ProviderOutcome {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn providers(
+pub(crate) fn providers(
     store: &dyn MailHistory,
     window: Window,
     direction: DirectionView,

@@ -27,7 +27,7 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// What is known so long after the end is part of it.
-pub const HINDSIGHT_MS: i64 = 4 * HOUR_MS;
+pub(crate) const HINDSIGHT_MS: i64 = 4 * HOUR_MS;
 /// Weeks before, of which the average is what is usual.
 const WEEKS: i64 = 4;
 /// A shorter time without lines is none without logs.
@@ -39,7 +39,7 @@ const MAILS_MAX: usize = 1_000_000;
 
 /// What was asked.
 #[derive(Debug, Clone, Copy)]
-pub struct ReportQuestion {
+pub(crate) struct ReportQuestion {
     /// The time, in whole minutes.
     pub window: Window,
     /// Where time ends: nothing later is known.
@@ -57,7 +57,7 @@ impl ReportQuestion {
 
 /// The report.
 #[derive(Debug)]
-pub struct MailReport {
+pub(crate) struct MailReport {
     /// Of when.
     pub window: Window,
     /// As of when, UTC milliseconds.
@@ -90,10 +90,8 @@ pub struct MailReport {
 
 /// Mails of a service, now and before.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ServiceVolume {
-    /// Name.
+pub(crate) struct ServiceVolume {
     pub service: String,
-    /// Messages.
     pub messages: u64,
     /// Messages in the same time of each of the weeks before, the last one first; only weeks that the history has as a whole.
     pub before: Vec<u64>,
@@ -102,33 +100,33 @@ pub struct ServiceVolume {
 impl ServiceVolume {
     /// Their average; none without a week before.
     #[must_use]
-    pub fn usual(&self) -> Option<f64> {
+    pub(crate) fn usual(&self) -> Option<f64> {
         (!self.before.is_empty()).then(|| self.before.iter().sum::<u64>() as f64 / self.before.len() as f64)
     }
 
     /// By how many per cent it is more or less.
     #[must_use]
-    pub fn change(&self) -> Option<f64> {
+    pub(crate) fn change(&self) -> Option<f64> {
         let usual = self.usual().filter(|usual| *usual > 0.0)?;
         Some((self.messages as f64 / usual - 1.0) * 100.0)
     }
 
     /// It had no mail in the weeks before.
     #[must_use]
-    pub fn is_new(&self) -> bool {
+    pub(crate) fn is_new(&self) -> bool {
         self.messages > 0 && self.usual() == Some(0.0)
     }
 
     /// It has no mail any more.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.messages == 0 && self.usual().is_some_and(|usual| usual > 0.0)
     }
 }
 
 /// An alarm and what it cost.
 #[derive(Debug)]
-pub struct ReportedAlarm {
+pub(crate) struct ReportedAlarm {
     /// The alarm.
     pub alarm: Alarm,
     /// Services whose mail was lost or late, most missing first.
@@ -137,10 +135,8 @@ pub struct ReportedAlarm {
 
 /// What a provider did with our mail.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProviderVolume {
-    /// Name.
+pub(crate) struct ProviderVolume {
     pub provider: String,
-    /// Attempts.
     pub attempts: Attempts,
     /// Those of the weeks before.
     pub usual: Attempts,
@@ -150,7 +146,7 @@ pub struct ProviderVolume {
 
 /// How often a reason was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReasonCount {
+pub(crate) struct ReasonCount {
     /// The reason.
     pub reason: String,
     /// Attempts that were put off.
@@ -161,8 +157,7 @@ pub struct ReasonCount {
 
 /// A time in which the log of a host was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlindTime {
-    /// Whose.
+pub(crate) struct BlindTime {
     pub host: String,
     /// Its beginning, UTC milliseconds.
     pub from_ms: UtcMs,
@@ -174,7 +169,7 @@ pub struct BlindTime {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn mail_report(
+pub(crate) fn mail_report(
     store: &dyn MailHistory,
     kept: &Kept,
     options: Options,

@@ -20,20 +20,18 @@ const PATHS_MAX: usize = 1000;
 
 /// Messages of a service that a host delivered to another, or to the outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
-    /// Service.
+pub(crate) struct Delivered {
     pub service: String,
     /// Whose MTA delivered.
     pub from: String,
     /// To which host whose log is read; None is the outside.
     pub to: Option<String>,
-    /// Messages.
     pub messages: u64,
 }
 
 /// One way of a service's mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path {
+pub(crate) struct Path {
     /// HostNumbers, first hop first.
     pub hops: Vec<String>,
     /// Whether it reached the outside; else it ended at the last hop: it waits there, or was for there.
@@ -44,8 +42,7 @@ pub struct Path {
 
 /// The ways of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Service.
+pub(crate) struct Route {
     pub service: String,
     /// Messages that reached the outside.
     pub messages: u64,
@@ -58,7 +55,7 @@ pub struct Route {
 impl Route {
     /// A service whose mail did not leave.
     #[must_use]
-    pub fn none(service: &str) -> Route {
+    pub(crate) fn none(service: &str) -> Route {
         Route {
             service: service.to_owned(),
             messages: 0,
@@ -69,7 +66,7 @@ impl Route {
 
     /// All that reached the outside went through one relay.
     #[must_use]
-    pub fn is_single(&self) -> bool {
+    pub(crate) fn is_single(&self) -> bool {
         self.last_hops.len() == 1
     }
 }
@@ -78,7 +75,11 @@ impl Route {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn routes(store: &dyn MailHistory, window: Window, direction: DirectionView) -> Result<Vec<Route>, QueryError> {
+pub(crate) fn routes(
+    store: &dyn MailHistory,
+    window: Window,
+    direction: DirectionView,
+) -> Result<Vec<Route>, QueryError> {
     let mut hosts = HostNumbers::default();
     for (host, _) in store.kinds()?.iter().filter(|(_, kind)| is_mta(kind)) {
         hosts.add(host);
@@ -141,7 +142,7 @@ impl RouteHost<'_> {
 
 /// The routes that deliveries make.
 #[must_use]
-pub fn trace(delivered: &[Delivered]) -> Vec<Route> {
+pub(crate) fn trace(delivered: &[Delivered]) -> Vec<Route> {
     let mut services: BTreeMap<&str, BTreeMap<&str, RouteHost<'_>>> = BTreeMap::new();
     for Delivered {
         service,

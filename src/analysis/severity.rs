@@ -6,7 +6,7 @@ use crate::model::time::UtcMs;
 use crate::store::catalogue::{Counts, LastingTrouble};
 
 /// Unparsed lines of all sources above this share are worth a warning.
-pub const UNPARSED_SHARE_MAX: f64 = 0.01;
+pub(crate) const UNPARSED_SHARE_MAX: f64 = 0.01;
 /// A server that is away for a moment is no trouble yet.
 const LASTS_MS: i64 = 600_000;
 /// Troubles that are named.
@@ -14,7 +14,7 @@ const TROUBLES_SHOWN: usize = 5;
 
 /// How serious it is, worst last but for `Unknown`, which says nothing of mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// Nothing is wrong.
     Good,
     /// Somebody should look at it today.
@@ -27,7 +27,7 @@ pub enum Severity {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Concern {
+pub(crate) enum Concern {
     /// Alarms fire.
     Alarms,
     /// Sources cannot be read.
@@ -54,7 +54,7 @@ pub enum Concern {
 
 impl Concern {
     /// How serious it is by itself.
-    pub fn severity(&self) -> Severity {
+    pub(crate) fn severity(&self) -> Severity {
         match self {
             Concern::Alarms | Concern::Unreadable => Severity::Critical,
             Concern::NothingRead => Severity::Unknown,
@@ -65,7 +65,7 @@ impl Concern {
 
 /// What is known beside the sources.
 #[derive(Debug, Default)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Alarms that fire.
     pub alarms: usize,
     /// Channels that do not take alarms.
@@ -81,7 +81,7 @@ pub struct Surroundings {
 }
 
 /// What is wrong, the gravest first.
-pub fn concerns(rows: &[SourceStatus], around: &Surroundings) -> Vec<Concern> {
+pub(crate) fn concerns(rows: &[SourceStatus], around: &Surroundings) -> Vec<Concern> {
     let mut sum = Counts::default();
     rows.iter().for_each(|row| sum.add(&row.source.counts));
     let has = |state: SourceVerdict| rows.iter().any(|row| row.state == state);
@@ -109,7 +109,7 @@ pub fn concerns(rows: &[SourceStatus], around: &Surroundings) -> Vec<Concern> {
 }
 
 /// All in one word. Of a store that has read nothing, only an alarm says more than that.
-pub fn severity(concerns: &[Concern]) -> Severity {
+pub(crate) fn severity(concerns: &[Concern]) -> Severity {
     let has = |severity: Severity| concerns.iter().any(|concern| concern.severity() == severity);
     match () {
         () if concerns.contains(&Concern::Alarms) => Severity::Critical,
@@ -121,7 +121,12 @@ pub fn severity(concerns: &[Concern]) -> Severity {
 }
 
 /// Since when no source has brought a line and no tail has read, if that is longer ago than `stale_ms`.
-pub fn quiet_since(rows: &[SourceStatus], heartbeat_ms: Option<UtcMs>, now_ms: UtcMs, stale_ms: i64) -> Option<UtcMs> {
+pub(crate) fn quiet_since(
+    rows: &[SourceStatus],
+    heartbeat_ms: Option<UtcMs>,
+    now_ms: UtcMs,
+    stale_ms: i64,
+) -> Option<UtcMs> {
     let last = rows.iter().filter_map(|row| Some(row.source.span_ms?.1)).max();
     last.max(heartbeat_ms)
         .filter(|last| !rows.is_empty() && now_ms - *last > stale_ms)

@@ -10,7 +10,7 @@ use crate::query::{QueryError, Window};
 ///
 /// # Errors
 /// The history cannot be read.
-pub fn with_evidence(store: &dyn MailHistory, alarm: &Alarm, names: &Names) -> Result<Alarm, QueryError> {
+pub(crate) fn with_evidence(store: &dyn MailHistory, alarm: &Alarm, names: &Names) -> Result<Alarm, QueryError> {
     let mut alarm = alarm.clone();
     let relay = match (alarm.scope, &alarm.cause) {
         (Scope::Relay(relay), _) => Some(relay),

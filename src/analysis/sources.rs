@@ -12,7 +12,7 @@ const HISTORY_MS: i64 = 7 * DAY_MS;
 
 /// What is wrong with a source, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SourceVerdict {
+pub(crate) enum SourceVerdict {
     /// It is read, and its newest line is recent.
     Ok,
     /// Its newest line is too old.
@@ -25,7 +25,7 @@ pub enum SourceVerdict {
 
 impl SourceVerdict {
     /// The word in answers.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             SourceVerdict::Ok => "ok",
             SourceVerdict::Stale => "stale",
@@ -37,7 +37,7 @@ impl SourceVerdict {
 
 /// One source and how it does.
 #[derive(Debug)]
-pub struct SourceStatus {
+pub(crate) struct SourceStatus {
     /// What is known of it.
     pub source: SourceSummary,
     /// Whether its lines parse.
@@ -54,27 +54,27 @@ pub struct SourceStatus {
 
 impl SourceStatus {
     /// What is wrong with those of its logs that are damaged.
-    pub fn damaged(&self) -> &[String] {
+    pub(crate) fn damaged(&self) -> &[String] {
         self.source.local.as_ref().map_or(&[], |local| &local.damaged)
     }
 
     /// Shapes of its lines that did not parse.
-    pub fn shapes(&self) -> &[UnparsedShape] {
+    pub(crate) fn shapes(&self) -> &[UnparsedShape] {
         self.source.local.as_ref().map_or(&[], |local| &local.shapes)
     }
 
     /// Fields that were left out of its lines.
-    pub fn odd_fields(&self) -> &[OddField] {
+    pub(crate) fn odd_fields(&self) -> &[OddField] {
         self.source.local.as_ref().map_or(&[], |local| &local.odd_fields)
     }
 
     /// Its logs that wait, because their lines make this machine's clock doubtful.
-    pub fn clock_doubts(&self) -> &[ClockDoubt] {
+    pub(crate) fn clock_doubts(&self) -> &[ClockDoubt] {
         self.source.local.as_ref().map_or(&[], |local| &local.clock_doubts)
     }
 
     /// Why it is unreadable.
-    pub fn reason(&self) -> Option<&'static str> {
+    pub(crate) fn reason(&self) -> Option<&'static str> {
         match self.state {
             SourceVerdict::Unreadable if self.clock_doubts().is_empty() => Some("format"),
             SourceVerdict::Unreadable => Some("clock"),
@@ -83,7 +83,7 @@ impl SourceStatus {
     }
 
     /// What is wrong with its lines, if it is unreadable for their sake.
-    pub fn unreadable_lines(&self) -> Option<String> {
+    pub(crate) fn unreadable_lines(&self) -> Option<String> {
         let is_foreign = self.health.cause() == UnreadableCause::Foreign;
         if self.state != SourceVerdict::Unreadable || !is_foreign && self.reason() != Some("format") {
             return None;
@@ -109,7 +109,7 @@ impl SourceStatus {
     }
 
     /// When something of it was last committed, UTC milliseconds.
-    pub fn read_ms(&self) -> Option<UtcMs> {
+    pub(crate) fn read_ms(&self) -> Option<UtcMs> {
         self.source.local.as_ref().and_then(|local| local.read_ms)
     }
 }
@@ -118,7 +118,7 @@ impl SourceStatus {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn statuses(store: &dyn MailHistory, now_ms: UtcMs, stale_ms: i64) -> Result<Vec<SourceStatus>, QueryError> {
+pub(crate) fn statuses(store: &dyn MailHistory, now_ms: UtcMs, stale_ms: i64) -> Result<Vec<SourceStatus>, QueryError> {
     let row = |source: SourceSummary| {
         let health = health::assess(&source.minutes);
         let damaged = source.local.as_ref().is_some_and(|local| !local.damaged.is_empty());
@@ -152,6 +152,6 @@ pub fn statuses(store: &dyn MailHistory, now_ms: UtcMs, stale_ms: i64) -> Result
 }
 
 /// Lines that did not parse, of a hundred.
-pub fn percent(counts: &Counts) -> f64 {
+pub(crate) fn percent(counts: &Counts) -> f64 {
     100.0 * unparsed_share(counts)
 }

@@ -14,7 +14,7 @@ const WEEK_MS: i64 = 7 * DAY_MS;
 
 /// A window beside the same hours of the weeks before.
 #[derive(Debug, Clone, Default)]
-pub struct Weeks {
+pub(crate) struct Weeks {
     /// This week first, and then those before it, all at the times of this one.
     pub set: SeriesSet,
     /// What comes of it, in a sentence; none without a week before.
@@ -25,7 +25,7 @@ pub struct Weeks {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn weeks(store: &dyn MailHistory, question: &RateQuestion, zone: &TimeZone) -> Result<Weeks, QueryError> {
+pub(crate) fn weeks(store: &dyn MailHistory, question: &RateQuestion, zone: &TimeZone) -> Result<Weeks, QueryError> {
     let window = question.window;
     let first_ms = store.span(window.until_ms)?.map(|(first, _)| first);
     let Some(first_ms) = first_ms else {

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 /// Arguments of `alarms`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 if an alarm still fires at the end of the window.")]
-pub struct AlarmsArgs {
+pub(super) struct AlarmsArgs {
     #[command(flatten)]
     window: WindowArgs<7>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub struct AlarmsArgs {
 }
 
 /// Lists what fired in the window, in the order of time; what is provisional comes last.
-pub fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &AlarmsArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();

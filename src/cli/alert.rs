@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Arguments of `alert`.
 #[derive(Debug, clap::Args)]
-pub struct AlertArgs {
+pub(super) struct AlertArgs {
     #[command(subcommand)]
     command: AlertCommand,
 }
@@ -39,7 +39,7 @@ struct TestArgs {
 }
 
 /// Tries the channels out.
-pub fn run(setup: &Setup, args: &AlertArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &AlertArgs) -> Result<ExitCode> {
     let AlertCommand::Test(args) = &args.command;
     let config = setup.config()?;
     let channels = channels(setup, &config)?;

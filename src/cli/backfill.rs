@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 /// Arguments of `backfill`.
 #[derive(Debug, clap::Args)]
-pub struct BackfillArgs {
+pub(super) struct BackfillArgs {
     /// Files, folders, or globs, or - for standard input; plain, .gz, .zst, .bz2, .xz [default: all configured sources,
     /// including the systemd journal]
     paths: Vec<PathBuf>,
@@ -51,7 +51,7 @@ pub struct BackfillArgs {
 }
 
 /// Reads.
-pub fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let limits = setup.limits(&config);
     let mut paths = args.paths.clone();
@@ -90,7 +90,7 @@ pub fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
 }
 
 /// Reads the logs of a plan into the store, and prints the summary.
-pub fn read(
+pub(super) fn read(
     setup: &Setup,
     config: Config,
     plan: &Plan,

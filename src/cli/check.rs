@@ -13,10 +13,10 @@ use std::process::ExitCode;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub struct CheckArgs {}
+pub(super) struct CheckArgs {}
 
 /// Checks.
-pub fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, _args: &CheckArgs) -> Result<ExitCode> {
     let Some(path) = setup.config_path() else {
         bail!("no configuration: name one with --config, or write one with `mailpulse init`");
     };

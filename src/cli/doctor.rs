@@ -22,7 +22,7 @@ const SYSTEMD: &str = "/run/systemd/system";
 #[command(after_help = "\
 Looks at configuration, permissions, freshness, parsing, clocks, store, and alert channels, in this order, and changes\n\
 nothing. The first line is the fault to repair first. Exit codes: 0 nothing is wrong, 1 something is.")]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// User of the daemons, whose permissions are tried; only root can [default: that of mailpulse.service, or mailpulse]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -38,7 +38,7 @@ pub struct DoctorArgs {
 }
 
 /// Looks.
-pub fn run(setup: &Setup, args: &DoctorArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &DoctorArgs) -> Result<ExitCode> {
     let options = DoctorOptions {
         user: args.user.clone(),
         stale_ms: parse_duration_ms(&args.stale_after).map_err(|why| anyhow!("--stale-after: {why}"))?,

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// Arguments of `store forget`.
 #[derive(Debug, clap::Args)]
-pub struct ForgetArgs {
+pub(super) struct ForgetArgs {
     /// The source: KIND@HOST as in `status`, or the path of one of its logs
     #[arg(long, value_name = "KIND@HOST|PATH")]
     source: String,
@@ -36,7 +36,7 @@ pub struct ForgetArgs {
 }
 
 /// Forgets.
-pub fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ForgetArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     // What is taken back is never more than the clock says: the end of an old store may be all of it.
     let end = End::clock(now_ms());

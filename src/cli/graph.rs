@@ -12,7 +12,7 @@ use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::event::Kind;
 use crate::model::time::{MINUTE_MS, UtcMs, parse_duration_ms};
 use crate::query::Window;
-pub use crate::query::rates::bucket_ms;
+pub(super) use crate::query::rates::bucket_ms;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, SeriesSet};
 use crate::setup::Setup;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 /// Arguments of `graph`.
 #[derive(Debug, clap::Args)]
-pub struct GraphArgs {
+pub(super) struct GraphArgs {
     /// What a series stands for
     #[arg(long, value_enum, default_value = "service")]
     by: ByArg,
@@ -52,7 +52,7 @@ pub struct GraphArgs {
     /// File to write, .svg or .png [default: draw in the terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// GraphKind of the graph in a file; kinds are not stacked, because they are not parts of a sum
+    /// Form of a graph in a file; kinds are not stacked, because they are not parts of a sum
     #[arg(long, value_enum, default_value = "multiples")]
     shape: ShapeArg,
     /// Color theme
@@ -91,7 +91,7 @@ enum ThemeArg {
 }
 
 /// Draws.
-pub fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();
@@ -204,7 +204,7 @@ fn style(args: &GraphArgs, by: By) -> Style {
 }
 
 /// Writes a picture in the form that the file's name asks for.
-pub fn write(path: &Path, set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<()> {
+pub(super) fn write(path: &Path, set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<()> {
     let bytes = match path.extension().and_then(|end| end.to_str()) {
         Some("svg") => graph::svg::render(set, marks, style).into_bytes(),
         Some("png") => graph::png::render(set, marks, style)?,
@@ -214,7 +214,7 @@ pub fn write(path: &Path, set: &SeriesSet, marks: &[GraphMark], style: &Style) -
 }
 
 /// Draws in the terminal, or in ASCII 100 columns wide when stdout is none.
-pub fn terminal(set: &SeriesSet, marks: &[GraphMark]) -> Result<()> {
+pub(super) fn terminal(set: &SeriesSet, marks: &[GraphMark]) -> Result<()> {
     let is_terminal = std::io::stdout().is_terminal();
     let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
     let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]

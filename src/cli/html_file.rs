@@ -11,7 +11,7 @@ td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}sv
 .dark{display:block}.light{display:none}}";
 
 /// Everything before the body's content; `title` is escaped but for its `&`, `more` are rules of style beside the usual ones.
-pub fn head(title: &str, more: &str) -> String {
+pub(super) fn head(title: &str, more: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
@@ -21,7 +21,7 @@ pub fn head(title: &str, more: &str) -> String {
 }
 
 /// A graph for bright and one for dark screens, of which one is seen.
-pub fn graph(set: &SeriesSet, marks: &[GraphMark], height: u32) -> String {
+pub(super) fn graph(set: &SeriesSet, marks: &[GraphMark], height: u32) -> String {
     let draw = |name: &str, theme| {
         let style = Style {
             kind: GraphKind::Multiples,
@@ -42,11 +42,11 @@ pub fn graph(set: &SeriesSet, marks: &[GraphMark], height: u32) -> String {
 }
 
 /// Log text in HTML.
-pub fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     entities(&safe_text(text.as_bytes()).replace('&', "&amp;"))
 }
 
 /// As [`escaped`], for text whose `&` are escaped already.
-pub fn entities(text: &str) -> String {
+pub(super) fn entities(text: &str) -> String {
     text.replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

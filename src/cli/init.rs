@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// File to write; `-` prints it
     #[arg(default_value = "mailpulse.toml")]
     file: PathBuf,
@@ -26,7 +26,7 @@ pub struct InitArgs {
 }
 
 /// Writes.
-pub fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
+pub(super) fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
     let mut proposal = propose(
         &args.root,
         std::env::var("TZ").ok().as_deref(),

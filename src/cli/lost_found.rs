@@ -6,7 +6,7 @@ use crate::store::Store;
 use std::io;
 
 /// Says how many files nothing refers to; nothing where there is none.
-pub fn print(store: &Store) -> io::Result<()> {
+pub(super) fn print(store: &Store) -> io::Result<()> {
     let lost = store.lost_found();
     if lost.files == 0 {
         return Ok(());

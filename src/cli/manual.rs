@@ -11,14 +11,14 @@ use std::process::ExitCode;
 
 /// Arguments of `manual`.
 #[derive(Debug, clap::Args)]
-pub struct ManualArgs {
+pub(super) struct ManualArgs {
     /// Folder to write the pages to
     folder: PathBuf,
 }
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// Shell
     shell: clap_complete::Shell,
 }
@@ -112,7 +112,7 @@ const SECTIONS: [(&str, &[(&str, &str)]); 5] = [
 ];
 
 /// Writes `mailpulse.1` and a page for each command, `mailpulse-tail.1` and so on; hidden commands have none.
-pub fn manual(args: &ManualArgs, program: &Command) -> Result<ExitCode> {
+pub(super) fn manual(args: &ManualArgs, program: &Command) -> Result<ExitCode> {
     let folder = || args.folder.display().to_string();
     std::fs::create_dir_all(&args.folder).with_context(folder)?;
     clap_mangen::generate_to(program.clone(), &args.folder).with_context(folder)?;
@@ -159,7 +159,7 @@ fn see_also(page: &Path) -> io::Result<()> {
 }
 
 /// Prints the completions of a shell.
-pub fn completions(args: &CompletionsArgs, program: &Command) -> Result<ExitCode> {
+pub(super) fn completions(args: &CompletionsArgs, program: &Command) -> Result<ExitCode> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut program.clone(), "mailpulse", &mut text);
     output::verbatim(String::from_utf8(text)?.trim_end())?;

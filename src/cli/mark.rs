@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Arguments of `mark`.
 #[derive(Debug, clap::Args)]
-pub struct MarkArgs {
+pub(super) struct MarkArgs {
     /// What was done, such as "gerrit 3.12 deployed"
     #[arg(value_name = "TEXT", required_unless_present_any = ["list", "remove"])]
     text: Option<String>,
@@ -38,7 +38,7 @@ pub struct MarkArgs {
 }
 
 /// Marks, lists or removes.
-pub fn run(setup: &Setup, args: &MarkArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &MarkArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     match (&args.text, &args.remove) {
         (Some(text), _) => add(setup, &config, args, text)?,

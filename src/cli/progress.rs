@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Shows how far a run is. Files on disk are what is known beforehand; the rate is that of their content.
-pub struct Display {
+pub(super) struct Display {
     bar: Option<ProgressBar>,
     files_bytes: u64,
     done: AtomicU64,
@@ -23,7 +23,7 @@ pub struct Display {
 
 impl Display {
     /// A display for files of so many bytes in all.
-    pub fn new(files_bytes: u64) -> Self {
+    pub(super) fn new(files_bytes: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {msg}  {eta} left");
             ProgressBar::new(files_bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -40,14 +40,14 @@ impl Display {
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
     /// Seconds since the start, and bytes of content so far.
-    pub fn totals(&self) -> (f64, u64) {
+    pub(super) fn totals(&self) -> (f64, u64) {
         (
             self.started.elapsed().as_secs_f64(),
             self.content.load(Ordering::Relaxed),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 /// Arguments of `providers`.
 #[derive(Debug, clap::Args)]
-pub struct ProvidersArgs {
+pub(super) struct ProvidersArgs {
     #[command(flatten)]
     direction: DirectionArgs,
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub struct ProvidersArgs {
 }
 
 /// Tells.
-pub fn run(setup: &Setup, args: &ProvidersArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ProvidersArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();

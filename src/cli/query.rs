@@ -19,7 +19,7 @@ use std::process::ExitCode;
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Without --since, `freshness` and --sql query everything that is stored.")]
-pub struct QueryArgs {
+pub(super) struct QueryArgs {
     /// Name of a query; see --list
     name: Option<String>,
     /// Describe the named queries, with their parameters and defaults
@@ -45,7 +45,7 @@ pub struct QueryArgs {
 }
 
 /// Answers.
-pub fn run(setup: &Setup, args: &QueryArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &QueryArgs) -> Result<ExitCode> {
     if args.list {
         match args.format {
             Format::Table => describe()?,

@@ -20,7 +20,7 @@ use std::process::ExitCode;
     after_help = "Mail counts that the logs show as accepted or deferred in the 35 days before, and not as completed. Frozen and held\n\
                   mail, and mail whose log goes on without it for a day, are shown apart."
 )]
-pub struct QueueArgs {
+pub(super) struct QueueArgs {
     /// The moment: 2018-06-06T18:00Z, "2018-06-06 18:00" (UTC), -2h [default: now or, if the newest event is more than a day
     /// old, the minute after it]
     #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
@@ -77,7 +77,7 @@ impl QueueArgs {
 }
 
 /// Tells.
-pub fn run(setup: &Setup, args: &QueueArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &QueueArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();

@@ -9,7 +9,7 @@ use crate::store::retention::{HeldBack, Retention};
 use anyhow::Result;
 
 /// `mailpulse store compact`.
-pub fn compact(setup: &Setup, force: bool) -> Result<()> {
+pub(super) fn compact(setup: &Setup, force: bool) -> Result<()> {
     let config = setup.config()?;
     let store = setup.create_store(&config)?;
     let retention = Retention {
@@ -17,7 +17,7 @@ pub fn compact(setup: &Setup, force: bool) -> Result<()> {
         ..retention(config.store.retain_days)
     };
     let done = maintenance::compact(&store, Some(&retention))?;
-    crate::service::copies::copy_catalogue(&store);
+    crate::service::catalogue_copies::copy_catalogue(&store);
     output::line(&format!(
         "{} segments became {}; {} beyond the retention were removed",
         done.merged, done.into, done.expired
@@ -35,7 +35,7 @@ pub fn compact(setup: &Setup, force: bool) -> Result<()> {
 }
 
 /// What retention does not remove, why, and what to do; None if there is nothing.
-pub fn held_back(held: &HeldBack, days: u32) -> Option<String> {
+pub(super) fn held_back(held: &HeldBack, days: u32) -> Option<String> {
     let events = held.events();
     if events == 0 {
         return None;

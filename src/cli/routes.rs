@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// Arguments of `routes`.
 #[derive(Debug, clap::Args)]
-pub struct RoutesArgs {
+pub(super) struct RoutesArgs {
     #[command(flatten)]
     direction: DirectionArgs,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub struct RoutesArgs {
 }
 
 /// Tells.
-pub fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &RoutesArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = engine.history();

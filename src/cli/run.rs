@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// Do not run these parts, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS")]
     without: Vec<PartName>,
@@ -28,7 +28,7 @@ enum PartName {
 }
 
 /// Runs what is configured, until it is told to stop.
-pub fn run(setup: &Setup, args: &RunArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &RunArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let parts = parts(setup, &config, &args.without);
     if parts.is_empty() {

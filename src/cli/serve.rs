@@ -15,7 +15,7 @@ use std::process::ExitCode;
 #[command(
     after_help = "Pages change nothing. On an address that other machines can reach, [serve] needs a token and a proxy for TLS."
 )]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// Address and port to listen on [default: `listen` in [serve], otherwise 127.0.0.1:8425]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
@@ -39,7 +39,7 @@ impl ServeArgs {
 }
 
 /// Serves.
-pub fn run(setup: &Setup, args: &ServeArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ServeArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let path = args.base_path.as_deref().map(BasePath::parse).transpose();
     let at_ms = args

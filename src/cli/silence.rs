@@ -21,7 +21,7 @@ const DAYS_MAX: i64 = 366;
 
 /// Arguments of `silence`.
 #[derive(Debug, clap::Args)]
-pub struct SilenceArgs {
+pub(super) struct SilenceArgs {
     #[command(subcommand)]
     command: SilenceCommand,
 }
@@ -98,7 +98,7 @@ struct EndArgs {
 }
 
 /// Adds, lists or ends.
-pub fn run(setup: &Setup, args: &SilenceArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &SilenceArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     match &args.command {
         SilenceCommand::Add(args) => add(setup, &config, args),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 /// Arguments of `simulate`.
 #[derive(Debug, clap::Args)]
-pub struct SimulateArgs {
+pub(super) struct SimulateArgs {
     /// Write one Exim main log of about --bytes
     #[arg(long, value_name = "FILE")]
     exim_log: Option<PathBuf>,
@@ -41,7 +41,7 @@ pub struct SimulateArgs {
 }
 
 /// Writes.
-pub fn run(args: &SimulateArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &SimulateArgs) -> Result<ExitCode> {
     if args.exim_log.is_none() && args.outage.is_none() && args.mixed.is_none() {
         bail!("choose what to write: --exim-log FILE, --outage DIR, or --mixed DIR");
     }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Arguments of `store`.
 #[derive(Debug, clap::Args)]
-pub struct StoreArgs {
+pub(super) struct StoreArgs {
     #[command(subcommand)]
     what: StoreCommand,
 }
@@ -84,7 +84,7 @@ enum StoreCommand {
 }
 
 /// Runs.
-pub fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &StoreArgs) -> Result<ExitCode> {
     match &args.what {
         StoreCommand::Compact { force } => retention::compact(setup, *force)?,
         StoreCommand::Migrate { dry_run, cluster } => return migrate(setup, *dry_run, cluster.as_deref()),
@@ -197,7 +197,7 @@ fn repair(setup: &Setup) -> Result<ExitCode> {
         }
     }
     tell_mended(&done.mended)?;
-    crate::service::copies::copy_catalogue(&done.store);
+    crate::service::catalogue_copies::copy_catalogue(&done.store);
     Ok(code)
 }
 

@@ -10,10 +10,10 @@ use std::process::ExitCode;
 
 /// Arguments of `tail`.
 #[derive(Debug, clap::Args)]
-pub struct TailArgs {}
+pub(super) struct TailArgs {}
 
 /// Follows until it is told to stop.
-pub fn run(setup: &Setup, _args: &TailArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, _args: &TailArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     if config.sources.is_empty() {
         bail!(

@@ -5,7 +5,7 @@ use crate::analysis::overview::{BoardSnapshot, StateClass};
 use crate::clock::now_ms;
 use crate::model::time::End;
 use crate::setup::Setup;
-use crate::terminal::{BoardSource, LocalBoard, RemoteBoard, TOKEN_VARIABLE, TerminalLook, plain, show, token};
+use crate::terminal::{BoardSource, LocalBoard, RemoteBoard, TOKEN_VARIABLE, TerminalStyle, plain, show, token};
 use anyhow::{Result, anyhow, bail};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
                   With --once or --format json: exit code 1 if mail is in trouble, 3 if the answer is incomplete.\n\
                   Respects NO_COLOR. The token for --url comes from --token-file, or from MAILPULSE_TOKEN in the environment."
 )]
-pub struct TopArgs {
+pub(super) struct TopArgs {
     /// Print the board once, as text; needs no terminal
     #[arg(long)]
     once: bool,
@@ -49,8 +49,8 @@ enum TopFormat {
 }
 
 /// Shows.
-pub fn run(setup: &Setup, args: &TopArgs) -> Result<ExitCode> {
-    let mut look = TerminalLook::of_environment(|name| std::env::var(name).ok());
+pub(super) fn run(setup: &Setup, args: &TopArgs) -> Result<ExitCode> {
+    let mut look = TerminalStyle::of_environment(|name| std::env::var(name).ok());
     look.is_ascii |= args.ascii;
     let is_once = args.once || args.format == TopFormat::Json;
     if !is_once {

@@ -17,7 +17,7 @@ use std::process::ExitCode;
     after_help = "A queue ID is found on every host; a Message-ID at every hop; an address as sender or recipient.\n\
                   Addresses are looked up by the store's pseudonyms, so that the key file must be readable."
 )]
-pub struct TraceArgs {
+pub(super) struct TraceArgs {
     /// Queue ID, Message-ID, or address
     #[arg(value_name = "QUEUE_ID|MESSAGE_ID|ADDRESS")]
     what: String,
@@ -32,7 +32,7 @@ pub struct TraceArgs {
 }
 
 /// Looks up and tells; what is unknown is an error that says what was searched.
-pub fn run(setup: &Setup, args: &TraceArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &TraceArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let redactor = setup.redactor(&config)?;
     let question = TraceQuestion::of(&args.what, redactor.as_ref()).map_err(|why| anyhow!(why))?;

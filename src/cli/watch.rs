@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Arguments of `watch`.
 #[derive(Debug, clap::Args)]
-pub struct WatchArgs {
+pub(super) struct WatchArgs {
     /// Run one round and exit, with code 1 if something fires
     #[arg(long)]
     once: bool,
@@ -35,7 +35,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 }
 
 /// Watches.
-pub fn run(setup: &Setup, args: &WatchArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &WatchArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let channels = channels(setup, &config)?;
     if channels.is_empty() {

@@ -13,11 +13,11 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 
 /// `DAYS` of [`WindowArgs`]: without `--since`, all that is stored.
-pub const EVERYTHING: u32 = 0;
+pub(super) const EVERYTHING: u32 = 0;
 
 /// A stretch of time; without `--since` it begins `DAYS` days before its end, or with [`EVERYTHING`] that is stored.
 #[derive(Debug, Clone, Default, Args)]
-pub struct WindowArgs<const DAYS: u32 = 1> {
+pub(super) struct WindowArgs<const DAYS: u32 = 1> {
     // What is said and what is done are of one constant, so that they cannot disagree.
     #[arg(long, allow_hyphen_values = true, value_name = "TIME", help = since_help(DAYS))]
     pub since: Option<String>,
@@ -38,7 +38,7 @@ fn since_help(days: u32) -> String {
 
 impl<const DAYS: u32> WindowArgs<DAYS> {
     /// Whether a time was given.
-    pub fn is_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         self.since.is_some() || self.until.is_some()
     }
 
@@ -46,7 +46,7 @@ impl<const DAYS: u32> WindowArgs<DAYS> {
     ///
     /// # Errors
     /// A text is no time, or the window is empty.
-    pub fn resolve(&self, store: &dyn MailHistory) -> Result<Window> {
+    pub(super) fn resolve(&self, store: &dyn MailHistory) -> Result<Window> {
         let now_ms = now_ms();
         let span = span(store, now_ms)?;
         let end = end(span.map(|(_, last)| last), now_ms);

@@ -23,7 +23,7 @@ const HOLIDAYS_BYTES_MAX: u64 = 16 << 20;
 const HINT: &str = "correct the path: it is relative to the main configuration file";
 
 /// What to do about a repetition that is not understood.
-pub const RRULE_HINT: &str =
+pub(crate) const RRULE_HINT: &str =
     "write the date of each year, or `FREQ=YEARLY` with a date or with `BYMONTH` and `BYDAY` (4TH, -1MO)";
 
 /// Detection of outages.
@@ -62,7 +62,7 @@ impl DetectConfig {
 /// Why a calendar is of no use: what is wrong, and the hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {hint}")]
-pub struct HolidayFile {
+pub(crate) struct HolidayFile {
     /// What is wrong, with file and line.
     pub what: String,
     /// What to do about it.
@@ -73,7 +73,7 @@ pub struct HolidayFile {
 ///
 /// # Errors
 /// It cannot be read, or a line of it is neither.
-pub fn read_holidays(path: &Path) -> Result<Holidays, HolidayFile> {
+pub(crate) fn read_holidays(path: &Path) -> Result<Holidays, HolidayFile> {
     named(path, &path.to_string_lossy(), "correct the path")
 }
 

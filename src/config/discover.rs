@@ -56,7 +56,7 @@ const OTHER_LOGS: &[(&str, &str)] = &[
 
 /// Something that writes about mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiscoveredLog {
+pub(crate) struct DiscoveredLog {
     /// The `kind` of a `[[source]]`; `mailman` or `gitlab`, which an example describes; or `journald`.
     pub kind: &'static str,
     /// Globs of its files; empty if it is there and its log was not found.
@@ -261,7 +261,7 @@ fn read_some(path: &Path) -> io::Result<String> {
 
 /// The name of this host, as the kernel has it.
 #[must_use]
-pub fn this_host() -> String {
+pub(crate) fn this_host() -> String {
     let name = read_some(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
     Some(name.trim())
         .filter(|name| is_host_name(name))

@@ -9,7 +9,7 @@ use super::discover::{self, DiscoveredLog};
 
 /// A configuration for this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
+pub(crate) struct Proposal {
     /// The text of the file; it loads as it is.
     pub text: String,
     /// What it was made of.
@@ -72,7 +72,7 @@ impl Proposal {
     /// With networks that are probably ours: why, in comments, and the line of `[ours]`, which stays a comment until
     /// somebody has looked at it.
     #[must_use]
-    pub fn with_networks(mut self, why: &str, line: &str) -> Self {
+    pub(crate) fn with_networks(mut self, why: &str, line: &str) -> Self {
         self.text = self.text.replace(NETWORKS, &format!("{why}# [ours]\n# {line}\n"));
         self
     }
@@ -81,7 +81,7 @@ impl Proposal {
 /// Looks at the machine below a root, `/` for this one, and proposes a configuration. `tz` is what the environment says of
 /// the zone (`TZ`).
 #[must_use]
-pub fn propose(root: &Path, tz: Option<&str>, now: Timestamp) -> Proposal {
+pub(crate) fn propose(root: &Path, tz: Option<&str>, now: Timestamp) -> Proposal {
     let findings = discover::look(root, tz, now);
     let mut text = HEAD.to_owned();
     let journal = findings.iter().any(|finding| finding.kind == "journald");

@@ -20,7 +20,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 ///
 /// # Errors
 /// If the file is readable by others, is no key, or cannot be read or made; the text says what to do.
-pub fn load_or_create_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+pub(crate) fn load_or_create_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     match load(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(path).map_err(|error| because(path, &error, error.kind(), "make the folder writable"))?;
@@ -34,7 +34,7 @@ pub fn load_or_create_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
 ///
 /// # Errors
 /// As [`load_or_create_key`]; and if there is none.
-pub fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+pub(crate) fn load(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let file = File::open(path).map_err(|error| because(path, &error, error.kind(), "make it readable"))?;
     let mode = file.metadata()?.mode() & 0o7777;
     if mode & OTHERS != 0 {

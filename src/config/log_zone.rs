@@ -30,13 +30,13 @@ pub(super) struct LogZone {
 
 impl LogZone {
     /// Whether a zone has this offset at that time.
-    pub fn fits(&self, zone: &TimeZone) -> bool {
+    pub(super) fn fits(&self, zone: &TimeZone) -> bool {
         let at = Timestamp::from_second(self.epoch).unwrap_or_default();
         i64::from(zone.to_offset(at).seconds()) == self.offset_s
     }
 
     /// As a configuration has it.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let sign = if self.offset_s < 0 { '-' } else { '+' };
         let minutes = self.offset_s.abs() / 60;
         format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)

@@ -18,7 +18,7 @@ const LINKS_MAX: usize = 8;
 
 /// A zone, and what said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MachineZone {
+pub(crate) struct MachineZone {
     /// Its IANA name, or an offset.
     pub name: String,
     /// Its rules.
@@ -30,7 +30,7 @@ pub struct MachineZone {
 impl MachineZone {
     /// Name and rules, for messages.
     #[must_use]
-    pub fn named(self) -> (String, TimeZone) {
+    pub(crate) fn named(self) -> (String, TimeZone) {
         (self.name, self.zone)
     }
 }
@@ -39,7 +39,7 @@ impl MachineZone {
 /// and of the first process, the link or copy `/etc/localtime`, and the files that name it on systems without a link.
 /// Rules that have no name here are given as the offset of `now`. `None` where nothing says anything: libc takes UTC then.
 #[must_use]
-pub fn machine_zone(root: &Path, tz: Option<&str>, now: Timestamp) -> Option<MachineZone> {
+pub(crate) fn machine_zone(root: &Path, tz: Option<&str>, now: Timestamp) -> Option<MachineZone> {
     let below = |path: &str| root.join(path.trim_start_matches('/'));
     let named = |from, name: &str| zone_named(name).map(|(name, zone)| MachineZone { name, zone, from });
     tz.and_then(|text| named("TZ", text))

@@ -48,25 +48,23 @@ mod zone;
 
 use std::path::{Path, PathBuf};
 
-pub use alerts::{Alert, ConfiguredAlert, Server, WithPlace};
+pub(crate) use alerts::{Alert, ConfiguredAlert, Server, WithPlace};
 pub use checked::{Config, Privacy};
-pub use clickhouse::ClickHouseConfig;
-pub use detect::{DetectConfig, HolidayFile, RRULE_HINT, read_holidays};
-pub use discover::{DiscoveredLog, this_host};
-pub use errors::ConfigError;
-pub use heartbeats::ConfiguredHeartbeat;
-pub use init::{Proposal, propose};
-pub use key::{load as load_key, load_or_create_key};
-pub use machine_zone::{MachineZone, machine_zone};
-pub use names::{NAME_HINT, is_name};
-pub use path_glob::PathGlob;
-pub use redundancy::{Redundancy, RelaysWanted};
+pub(crate) use detect::{DetectConfig, RRULE_HINT, read_holidays};
+pub(crate) use discover::{DiscoveredLog, this_host};
+pub(crate) use errors::ConfigError;
+pub(crate) use heartbeats::ConfiguredHeartbeat;
+pub(crate) use init::propose;
+pub(crate) use key::{load as load_key, load_or_create_key};
+pub(crate) use machine_zone::machine_zone;
+pub(crate) use names::{NAME_HINT, is_name};
+pub(crate) use redundancy::Redundancy;
 pub use schema::json_schema;
-pub use serve::{BasePath, ServeAuth, ServeConfig, ServeFault, ServeKey, UrlBase};
-pub use sources::{FROM_LOG, HostOf, JournalPart, Source, SourceKind};
+pub(crate) use serve::{BasePath, ServeAuth, ServeConfig, ServeFault};
+pub(crate) use sources::{FROM_LOG, HostOf, Source, SourceKind};
 pub use store::StoreConfig;
-pub use tail::TailConfig;
-pub use zone::parse_timezone;
+pub(crate) use tail::TailConfig;
+pub(crate) use zone::parse_timezone;
 
 /// Where the configuration lies when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/mailpulse/mailpulse.toml";

@@ -1,11 +1,12 @@
 //! What names of services, groups and hosts are made of.
 
 /// What a name is made of.
-pub const NAME_HINT: &str = "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
+pub(crate) const NAME_HINT: &str =
+    "use at most 64 letters, digits, `-`, `_`, and dots, and start with a letter or a digit";
 
 /// Names that are safe in a terminal, a page, a query, a file name and a label.
 #[must_use]
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     safe(name) && name.len() <= 64
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::redundancy::RelaysWanted;
 use super::*;
 use crate::normalise::provider::NextHop;
 use crate::normalise::redact::LocalParts;

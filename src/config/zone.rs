@@ -8,7 +8,7 @@ use super::errors::nearest;
 pub(super) const DEFAULT_ZONE: &str = "UTC";
 
 /// A zone by its IANA name, or a fixed offset: `Europe/Berlin`, `+02:00`, `-0330`. The error is the hint.
-pub fn parse_timezone(text: &str) -> Result<TimeZone, String> {
+pub(crate) fn parse_timezone(text: &str) -> Result<TimeZone, String> {
     if let Some(offset) = fixed_offset(text) {
         return Ok(TimeZone::fixed(offset));
     }

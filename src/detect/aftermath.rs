@@ -11,7 +11,7 @@ const LATE: f64 = 0.5;
 
 /// The first hours after a drop.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Aftermath {
+pub(crate) struct Aftermath {
     missing: f64,
     excess: f64,
     until: i64,
@@ -19,7 +19,7 @@ pub struct Aftermath {
 
 impl Aftermath {
     /// Begins where an episode ends.
-    pub fn new(episode: &Episode, ts: i64) -> Self {
+    pub(crate) fn new(episode: &Episode, ts: i64) -> Self {
         let drop = &episode.drop;
         Self {
             missing: drop.expected - drop.observed,
@@ -29,13 +29,13 @@ impl Aftermath {
     }
 
     /// Takes a step; whether it was the last.
-    pub fn step(&mut self, ts: i64, counted: Option<f64>, expected: f64) -> bool {
+    pub(crate) fn step(&mut self, ts: i64, counted: Option<f64>, expected: f64) -> bool {
         self.excess += counted.map_or(0.0, |counted| counted - expected);
         ts >= self.until
     }
 
     /// Whether what was missing did not come.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.excess < LATE * self.missing
     }
 }

@@ -20,7 +20,7 @@ impl std::fmt::Display for BadHoliday {
 impl std::error::Error for BadHoliday {}
 
 /// Days since 1970-01-01.
-pub fn day_number(date: Date) -> i32 {
+pub(crate) fn day_number(date: Date) -> i32 {
     const EPOCH: Date = jiff::civil::date(1970, 1, 1);
     date.duration_since(EPOCH).as_hours() as i32 / 24
 }

@@ -14,7 +14,7 @@ const HOURLY: f64 = 1.0;
 
 /// The level before.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct FormerLevel {
+pub(crate) struct FormerLevel {
     slow: Ratio,
     until: i64,
     evidence: f64,
@@ -22,7 +22,7 @@ pub struct FormerLevel {
 
 impl FormerLevel {
     /// The slow level as it was, from the moment on at which another was accepted.
-    pub fn new(slow: Ratio, ts: i64) -> Self {
+    pub(crate) fn new(slow: Ratio, ts: i64) -> Self {
         Self {
             slow,
             until: ts + RIVAL_D * 86_400,
@@ -31,18 +31,18 @@ impl FormerLevel {
     }
 
     /// The level.
-    pub fn slow(&self) -> Ratio {
+    pub(crate) fn slow(&self) -> Ratio {
         self.slow
     }
 
     /// Whether it is a rival no more.
-    pub fn is_over(&self, ts: i64) -> bool {
+    pub(crate) fn is_over(&self, ts: i64) -> bool {
         ts >= self.until
     }
 
     /// Takes a block of so many seconds, which brought `counted` where the new level expects `expected`, and the old one
     /// `times` as much; whether the old level is back.
-    pub fn is_back(&mut self, (counted, expected): (f64, f64), times: f64, block_s: i64) -> bool {
+    pub(crate) fn is_back(&mut self, (counted, expected): (f64, f64), times: f64, block_s: i64) -> bool {
         let most = HOURLY * block_s as f64 / 3_600.0;
         let gain = counted * times.max(1.0).ln() - (times.max(1.0) - 1.0) * expected;
         self.evidence = (self.evidence + gain.clamp(-most, most)).max(0.0);

@@ -47,7 +47,7 @@ pub struct GroupFinding {
 
 /// In which minute a finding is placed, and what is known in it.
 #[derive(Clone, Copy)]
-pub(super) struct Moment<'a> {
+pub(super) struct FindingMoment<'a> {
     pub at: Minute,
     pub routes: &'a Routes,
     pub names: &'a Names,
@@ -97,7 +97,7 @@ impl Groups {
             scope: about,
             ..finding
         };
-        let changes = self.place(Moment { at, routes, names }, finding, key);
+        let changes = self.place(FindingMoment { at, routes, names }, finding, key);
         // Back within the hour: the same episode goes on.
         for change in &changes {
             if let Change::Changed(id) = *change
@@ -115,8 +115,8 @@ impl Groups {
         changes
     }
 
-    fn place(&mut self, now: Moment<'_>, finding: GroupFinding, key: Key) -> Vec<Change> {
-        let Moment { at, routes, names } = now;
+    fn place(&mut self, now: FindingMoment<'_>, finding: GroupFinding, key: Key) -> Vec<Change> {
+        let FindingMoment { at, routes, names } = now;
         let provisional = finding.found.provisional;
         let home = self.home(at, &finding, false, routes);
         if home.is_some() && provisional && finding.layer == Layer::Volume {
@@ -368,8 +368,8 @@ impl Groups {
                 .is_some_and(|service| alarm.scope == Scope::Service(service))
     }
 
-    fn join(&mut self, id: usize, now: Moment<'_>, finding: &GroupFinding, key: Key) {
-        let Moment { at, routes, names } = now;
+    fn join(&mut self, id: usize, now: FindingMoment<'_>, finding: &GroupFinding, key: Key) {
+        let FindingMoment { at, routes, names } = now;
         let (layer, scope, relay) = key;
         let own = finding.scope == self.alarms[id].scope;
         self.held.push(Held {

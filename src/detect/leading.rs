@@ -17,7 +17,7 @@ const LOOK: i64 = 60;
 
 /// A relay's leading service, if it has one.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Leading {
+pub(crate) struct Leading {
     service: Option<Id>,
     /// The minute since which it leads.
     since: i64,
@@ -29,13 +29,13 @@ pub struct Leading {
 
 impl Leading {
     /// Which service leads.
-    pub fn service(&self) -> Option<Id> {
+    pub(crate) fn service(&self) -> Option<Id> {
         self.service
     }
 
     /// The part of the relay's mail by which its silence is to be judged: what is not the leading service's, if that sends
     /// nothing, here or elsewhere, since `since`, the relay's first minute without mail.
-    pub fn others(&self, since: Option<i64>) -> Others {
+    pub(crate) fn others(&self, since: Option<i64>) -> Others {
         let last = self.silence.since();
         let is_silent = last.is_some_and(|last| since.is_some_and(|since| last <= since));
         if self.service.is_some() && (self.stopped || is_silent) {
@@ -50,7 +50,7 @@ impl Leading {
 
     /// Takes a minute: mails of every service as `count` says, whether they would have been seen, and what the minute is to
     /// those who send.
-    pub fn step(
+    pub(crate) fn step(
         &mut self,
         at: i64,
         seen: bool,
@@ -80,7 +80,7 @@ impl Leading {
     }
 
     /// Takes the parts of the relay's mail, by service: which of them leads is asked once an hour.
-    pub fn look(&mut self, at: i64, parts: impl Iterator<Item = (Id, f64)>) {
+    pub(crate) fn look(&mut self, at: i64, parts: impl Iterator<Item = (Id, f64)>) {
         if at % LOOK != 0 || self.stopped {
             return;
         }

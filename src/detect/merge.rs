@@ -3,7 +3,7 @@
 
 use super::alarm::{Alarm, Change, Layer, LayerFinding, Scope, State};
 use super::fleet::{Id, Names};
-use super::group::{GroupFinding, Groups, Held, Moment, WINDOW};
+use super::group::{FindingMoment, GroupFinding, Groups, Held, WINDOW};
 use super::membership::{explains, hang, is_inside, note_member};
 use super::routes::{ONLY, Routes};
 use mailpulse_time::Minute;
@@ -133,7 +133,7 @@ impl Groups {
     }
 
     /// Several services that hang on one relay fail in one window: one alarm, at the relay.
-    pub(super) fn pool(&mut self, id: usize, service: Id, now: Moment<'_>) -> Vec<Change> {
+    pub(super) fn pool(&mut self, id: usize, service: Id, now: FindingMoment<'_>) -> Vec<Change> {
         let routes = now.routes;
         for (relay, share) in routes.of(service) {
             if share < ONLY || self.alarms[id].part_of.is_some() {
@@ -160,8 +160,8 @@ impl Groups {
         Vec::new()
     }
 
-    fn raise(&mut self, relay: Id, failing: &[usize], now: Moment<'_>) -> Vec<Change> {
-        let Moment { at, routes, names } = now;
+    fn raise(&mut self, relay: Id, failing: &[usize], now: FindingMoment<'_>) -> Vec<Change> {
+        let FindingMoment { at, routes, names } = now;
         let first = failing.iter().map(|id| self.alarms[*id].onset).min().unwrap_or(at);
         let surest = failing
             .iter()

@@ -11,18 +11,18 @@ const LEAST: u32 = (127 - 24) << (23 - DROPPED);
 
 /// A sum that is not negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MiniFloat(u16);
+pub(crate) struct MiniFloat(u16);
 
 impl MiniFloat {
     /// The nearest one; what is beyond the range is its end.
-    pub fn new(value: f64) -> Self {
+    pub(crate) fn new(value: f64) -> Self {
         let bits = (value.max(0.0) as f32).to_bits();
         let code = (bits + (1 << (DROPPED - 1))) >> DROPPED;
         Self(code.saturating_sub(LEAST).min(u32::from(u16::MAX)) as u16)
     }
 
     /// Its value.
-    pub fn get(self) -> f64 {
+    pub(crate) fn get(self) -> f64 {
         if self.0 == 0 {
             return 0.0;
         }

@@ -13,7 +13,7 @@ const OTHERS: f64 = 3.0;
 
 /// Who found nobody, and what it was taken for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Refusals {
+pub(crate) struct Refusals {
     /// By service, the last minute.
     last: BTreeMap<Id, i64>,
     scope: Option<Scope>,
@@ -23,8 +23,7 @@ pub struct Refusals {
 
 /// What is known of the host itself.
 #[derive(Debug, Clone, Copy)]
-pub struct RefusingHost {
-    /// Which.
+pub(crate) struct RefusingHost {
     pub id: Id,
     /// First minute after its last mail.
     pub since: Option<i64>,
@@ -34,13 +33,13 @@ pub struct RefusingHost {
 
 impl Refusals {
     /// Takes the services that found nobody in a minute.
-    pub fn note(&mut self, at: i64, services: impl Iterator<Item = Id>) {
+    pub(crate) fn note(&mut self, at: i64, services: impl Iterator<Item = Id>) {
         self.last.retain(|_, last| *last > at - RECENT);
         self.last.extend(services.map(|service| (service, at)));
     }
 
     /// Whose trouble it is that began at `onset`.
-    pub fn about(&mut self, host: RefusingHost, onset: i64, routes: &Routes) -> Scope {
+    pub(crate) fn about(&mut self, host: RefusingHost, onset: i64, routes: &Routes) -> Scope {
         let scope = self.judge(host, onset, routes);
         let is_the_hosts = scope == Scope::Relay(host.id);
         (self.scope, self.part) = (
@@ -55,7 +54,7 @@ impl Refusals {
     }
 
     /// While it is a sender's trouble: the part of the host's mail that is missing by it.
-    pub fn theirs(&self) -> Option<f64> {
+    pub(crate) fn theirs(&self) -> Option<f64> {
         self.scope.is_some().then_some(self.part).filter(|part| *part > 0.0)
     }
 
@@ -65,7 +64,7 @@ impl Refusals {
     }
 
     /// What it was taken for, when it is over.
-    pub fn over(&mut self) -> Option<Scope> {
+    pub(crate) fn over(&mut self) -> Option<Scope> {
         self.scope.take()
     }
 

@@ -8,13 +8,13 @@ use super::mail_part::{MailPart, MinuteCounts};
 use mailpulse_time::Minute;
 
 /// 2018-05-07 00:00 UTC, a Monday, in minutes.
-pub const MONDAY: i64 = 25_427_520;
+pub(crate) const MONDAY: i64 = 25_427_520;
 /// Minutes of a day.
-pub const DAY: i64 = 1440;
+pub(crate) const DAY: i64 = 1440;
 
 /// A service of a sample.
 #[derive(Clone, Copy)]
-pub struct Sender {
+pub(crate) struct Sender {
     pub name: &'static str,
     pub group: Id,
     /// Mails a day.
@@ -27,7 +27,7 @@ pub struct Sender {
 
 /// What becomes of a mail.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Fine,
     /// The other relay takes it.
     Rerouted,
@@ -44,7 +44,7 @@ pub enum Fate {
 }
 
 /// What differs from an ordinary fleet.
-pub struct Trouble<'t> {
+pub(crate) struct Trouble<'t> {
     /// FleetMinute, service, relay → fate.
     pub fate: Box<dyn Fn(i64, Id, Id) -> Fate + 't>,
     /// FleetMinute → factor on all volumes.
@@ -70,11 +70,11 @@ impl Default for Trouble<'_> {
 }
 
 /// The relays.
-pub const ONE: Id = 0;
-pub const TWO: Id = 1;
+pub(crate) const ONE: Id = 0;
+pub(crate) const TWO: Id = 1;
 
 /// The eight of the outage and three that survive, scaled to some 8 mails a minute at the first relay.
-pub const NIGHT: [Sender; 11] = [
+pub(crate) const NIGHT: [Sender; 11] = [
     sender("phabricator", 0, 3000.0, 1.0, true),
     sender("gerrit", 1, 1400.0, 1.0, true),
     sender("hue", 2, 6.0, 1.0, true),
@@ -88,7 +88,7 @@ pub const NIGHT: [Sender; 11] = [
     sender("otrs", 7, 700.0, 0.6, false),
 ];
 
-pub const fn sender(name: &'static str, group: Id, daily: f64, first: f64, tells: bool) -> Sender {
+pub(crate) const fn sender(name: &'static str, group: Id, daily: f64, first: f64, tells: bool) -> Sender {
     Sender {
         name,
         group,
@@ -98,11 +98,10 @@ pub const fn sender(name: &'static str, group: Id, daily: f64, first: f64, tells
     }
 }
 
-/// SplitMix64.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub u64);
 
 impl Rng {
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -110,11 +109,11 @@ impl Rng {
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }
 
-    pub fn poisson(&mut self, mean: f64) -> u32 {
+    pub(crate) fn poisson(&mut self, mean: f64) -> u32 {
         if mean > 60.0 {
             return (mean + mean.sqrt() * self.normal()).max(0.0) as u32;
         }
@@ -141,12 +140,12 @@ fn weekday(at: i64) -> f64 {
 }
 
 /// A fleet of two relays over `days` from [`MONDAY`] on.
-pub fn fleet(seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
+pub(crate) fn fleet(seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
     fleet_from(MONDAY, seed, days, senders, trouble)
 }
 
 /// The same from another minute on.
-pub fn fleet_from(first: i64, seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
+pub(crate) fn fleet_from(first: i64, seed: u64, days: i64, senders: &[Sender], trouble: &Trouble<'_>) -> Fleet {
     let mut names = Names {
         hosts: vec!["mx1001".to_owned(), "mx2001".to_owned()],
         ..Names::default()
@@ -245,7 +244,7 @@ fn logs(at: i64, mut flows: Vec<Flow>, rng: &mut Rng, trouble: &Trouble<'_>) -> 
 }
 
 /// Services whose applications' logs have told of mail, failed or not.
-pub fn telling(fleet: &Fleet) -> Vec<Id> {
+pub(crate) fn telling(fleet: &Fleet) -> Vec<Id> {
     let own = |what: FlowKind| matches!(what, FlowKind::Submitted | FlowKind::SubmitFailed | FlowKind::Retried);
     let flows = fleet
         .minutes
@@ -299,7 +298,7 @@ impl MailPart {
 }
 
 /// Judged of parts of so many minutes at most, which begin anew where the question or a change of names asks for it.
-pub fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<ServiceImpact> {
+pub(crate) fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<ServiceImpact> {
     let (first, end) = fleet.span();
     let end = end.min(Assessment::end(question));
     let mut assessment = Assessment::new(first, question);
@@ -322,6 +321,6 @@ pub fn assess_in(fleet: &Fleet, question: &ImpactQuestion, length: i64) -> Vec<S
 }
 
 /// Judged of a day at a time.
-pub fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
+pub(crate) fn assess(fleet: &Fleet, question: &ImpactQuestion) -> Vec<ServiceImpact> {
     assess_in(fleet, question, DAY)
 }

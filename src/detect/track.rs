@@ -49,7 +49,7 @@ pub(super) struct Track {
 }
 
 impl Track {
-    pub fn new(rhythm: &Rhythm, first: Minute) -> Track {
+    pub(crate) fn new(rhythm: &Rhythm, first: Minute) -> Track {
         Track {
             clock: CivilClock::new(rhythm.zone.clone()),
             holidays: Arc::clone(&rhythm.holidays),
@@ -75,7 +75,7 @@ impl Track {
 
     /// Mails that were to be expected in the window, with their standard error. Where the error is the larger, they are
     /// the mean of all that came before, which no masked minute can inflate.
-    pub fn expectation(&self, question: &ImpactQuestion) -> (f64, f64) {
+    pub(crate) fn expectation(&self, question: &ImpactQuestion) -> (f64, f64) {
         let relative = self.weekly.relative_error();
         if relative < 1.0 {
             return (self.expected, relative * self.expected);
@@ -85,7 +85,7 @@ impl Track {
     }
 
     /// Its mail bears other names from a minute on: nothing is expected any more.
-    pub fn rename(&mut self, at: Minute) {
+    pub(crate) fn rename(&mut self, at: Minute) {
         self.renamed.get_or_insert(at);
     }
 
@@ -98,7 +98,7 @@ impl Track {
     }
 
     /// Takes a minute: mails, mails that could not be handed in, and further attempts for them.
-    pub fn minute(
+    pub(crate) fn minute(
         &mut self,
         at: Minute,
         [mails, failed, retried]: [u64; 3],

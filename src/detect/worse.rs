@@ -14,7 +14,6 @@ const MARK: &str = "worse:";
 /// A volume that fell further.
 #[derive(Debug, Clone, Copy)]
 pub struct Worse {
-    /// Whose.
     pub scope: Scope,
     /// Against what the drop had left.
     pub found: LayerFinding,

@@ -2,7 +2,7 @@
 
 /// Characters for one kind of terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Glyphs {
+pub(super) struct Glyphs {
     /// Levels 1 to 8 of a cell; level 1 in the lowest row is kept for zero.
     levels: [char; 8],
     /// No data.
@@ -22,7 +22,7 @@ pub struct Glyphs {
 }
 
 /// Block characters.
-pub const UNICODE: Glyphs = Glyphs {
+pub(super) const UNICODE: Glyphs = Glyphs {
     levels: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
     gap: '·',
     expected: '░',
@@ -34,7 +34,7 @@ pub const UNICODE: Glyphs = Glyphs {
 };
 
 /// For terminals (and pagers, mails, tickets) that show ASCII only.
-pub const ASCII: Glyphs = Glyphs {
+pub(super) const ASCII: Glyphs = Glyphs {
     levels: ['_', '.', ':', '-', '=', '+', '*', '#'],
     gap: '?',
     expected: '%',
@@ -47,7 +47,7 @@ pub const ASCII: Glyphs = Glyphs {
 
 impl Glyphs {
     /// Zero: the line on the axis.
-    pub fn zero(&self) -> char {
+    pub(super) fn zero(&self) -> char {
         self.levels[0]
     }
 
@@ -55,7 +55,7 @@ impl Glyphs {
     ///
     /// Zero is level 1, whatever is more is at least level 2, and a gap fills its column; what is more than `top` ends in a
     /// sign of its own.
-    pub fn curve(&self, columns: &[Option<f64>], rows: usize, top: f64) -> Vec<Vec<char>> {
+    pub(super) fn curve(&self, columns: &[Option<f64>], rows: usize, top: f64) -> Vec<Vec<char>> {
         let level = |value: f64| -> usize {
             let full = (rows * 8) as f64;
             if value <= 0.0 {
@@ -83,7 +83,7 @@ impl Glyphs {
     }
 
     /// Fills the blank cells of a curve of the same `top` whose middle lies within the range of their column.
-    pub fn shade(&self, curve: &mut [Vec<char>], ranges: &[Option<(f64, f64)>], top: f64) {
+    pub(super) fn shade(&self, curve: &mut [Vec<char>], ranges: &[Option<(f64, f64)>], top: f64) {
         let rows = curve.len();
         for (row, line) in curve.iter_mut().rev().enumerate() {
             let middle = (row as f64 + 0.5) / rows as f64 * top;
@@ -100,7 +100,7 @@ impl Glyphs {
 /// Points on exactly `columns` columns: means where there are more points, repeated where there are fewer.
 ///
 /// A column has data when at least half of its points have.
-pub fn resample(points: &[Option<f64>], columns: usize) -> Vec<Option<f64>> {
+pub(super) fn resample(points: &[Option<f64>], columns: usize) -> Vec<Option<f64>> {
     if points.is_empty() {
         return vec![None; columns];
     }

@@ -6,13 +6,13 @@ use super::text::escape_xml;
 
 /// A growing SVG body; coordinates are pixels.
 #[derive(Debug, Default)]
-pub struct Canvas {
+pub(super) struct Canvas {
     out: String,
 }
 
 /// Where a text is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
+pub(super) enum Anchor {
     /// At its left end.
     Start,
     /// In its middle.
@@ -23,10 +23,9 @@ pub enum Anchor {
 
 /// How a text looks.
 #[derive(Debug, Clone, Copy)]
-pub struct Font {
+pub(super) struct Font {
     /// Size, pixels.
     pub size: f64,
-    /// Colour.
     pub fill: &'static str,
     /// Bold or regular.
     pub bold: bool,
@@ -38,7 +37,7 @@ pub struct Font {
 
 impl Font {
     /// A regular text held at its left end.
-    pub fn new(size: f64, fill: &'static str) -> Self {
+    pub(super) fn new(size: f64, fill: &'static str) -> Self {
         Font {
             size,
             fill,
@@ -49,17 +48,17 @@ impl Font {
     }
 
     /// The same, bold.
-    pub fn bold(self) -> Self {
+    pub(super) fn bold(self) -> Self {
         Font { bold: true, ..self }
     }
 
     /// The same, held elsewhere.
-    pub fn anchor(self, anchor: Anchor) -> Self {
+    pub(super) fn anchor(self, anchor: Anchor) -> Self {
         Font { anchor, ..self }
     }
 
     /// The same, outlined.
-    pub fn halo(self, colour: &'static str) -> Self {
+    pub(super) fn halo(self, colour: &'static str) -> Self {
         Font {
             halo: Some(colour),
             ..self
@@ -68,7 +67,7 @@ impl Font {
 }
 
 /// A coordinate with at most one decimal: small files, and the same bytes everywhere.
-pub fn num(value: f64) -> String {
+pub(super) fn num(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
     if rounded == 0.0 {
         "0".to_owned()
@@ -79,28 +78,28 @@ pub fn num(value: f64) -> String {
 
 impl Canvas {
     /// The body so far.
-    pub fn finish(self) -> String {
+    pub(super) fn finish(self) -> String {
         self.out
     }
 
     /// An empty element with its attributes; every value is escaped.
-    pub fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
+    pub(super) fn element(&mut self, name: &str, attributes: &[(&str, &str)]) {
         self.open_tag(name, attributes);
         self.out.push_str("/>\n");
     }
 
     /// Opens a group with a title, which browsers show as a tooltip and screen readers read.
-    pub fn group(&mut self, title: &str) {
+    pub(super) fn group(&mut self, title: &str) {
         let _ = writeln!(self.out, "<g><title>{}</title>", escape_xml(title));
     }
 
     /// Closes a group.
-    pub fn end_group(&mut self) {
+    pub(super) fn end_group(&mut self) {
         self.out.push_str("</g>\n");
     }
 
     /// A filled rectangle.
-    pub fn rect(&mut self, (x, y, w, h): (f64, f64, f64, f64), fill: &str, opacity: f64) {
+    pub(super) fn rect(&mut self, (x, y, w, h): (f64, f64, f64, f64), fill: &str, opacity: f64) {
         let opacity = format!("{opacity}");
         let (x, y, w, h) = (num(x), num(y), num(w.max(0.0)), num(h.max(0.0)));
         let mut attributes = vec![
@@ -117,7 +116,7 @@ impl Canvas {
     }
 
     /// A straight line; `dash` may be empty.
-    pub fn line(&mut self, [(x1, y1), (x2, y2)]: [(f64, f64); 2], stroke: &str, width: f64, dash: &str) {
+    pub(super) fn line(&mut self, [(x1, y1), (x2, y2)]: [(f64, f64); 2], stroke: &str, width: f64, dash: &str) {
         let (x1, y1, x2, y2, width) = (num(x1), num(y1), num(x2), num(y2), num(width));
         let mut attributes = vec![("x1", x1.as_str()), ("y1", &y1), ("x2", &x2), ("y2", &y2)];
         attributes.extend([("stroke", stroke), ("stroke-width", width.as_str())]);
@@ -128,13 +127,13 @@ impl Canvas {
     }
 
     /// A filled area; `d` is path data.
-    pub fn area(&mut self, d: &str, fill: &str, opacity: f64) {
+    pub(super) fn area(&mut self, d: &str, fill: &str, opacity: f64) {
         let opacity = format!("{opacity}");
         self.element("path", &[("d", d), ("fill", fill), ("fill-opacity", &opacity)]);
     }
 
     /// A stroked path; `d` is path data, `dash` may be empty.
-    pub fn stroke(&mut self, d: &str, stroke: &str, width: f64, dash: &str) {
+    pub(super) fn stroke(&mut self, d: &str, stroke: &str, width: f64, dash: &str) {
         let width = num(width);
         let mut attributes = vec![
             ("d", d),
@@ -150,7 +149,7 @@ impl Canvas {
     }
 
     /// A line of text with its baseline at `y`.
-    pub fn text(&mut self, (x, y): (f64, f64), font: Font, text: &str) {
+    pub(super) fn text(&mut self, (x, y): (f64, f64), font: Font, text: &str) {
         let (x, y, size) = (num(x), num(y), num(font.size));
         let anchor = match font.anchor {
             Anchor::Start => "start",
@@ -171,7 +170,7 @@ impl Canvas {
     }
 
     /// A line of text that runs upwards, its middle at the given place.
-    pub fn upright_text(&mut self, (x, y): (f64, f64), font: Font, text: &str) {
+    pub(super) fn upright_text(&mut self, (x, y): (f64, f64), font: Font, text: &str) {
         let (x, y, size) = (num(x), num(y), num(font.size));
         let turn = format!("rotate(-90 {x} {y})");
         let attributes = [("x", x.as_str()), ("y", &y), ("font-size", &size), ("fill", font.fill)];

@@ -12,7 +12,7 @@ const SUBTITLE_SIZE: f64 = 12.5;
 
 /// What occurs in the picture and therefore stands in its key.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Legend {
+pub(super) struct Legend {
     /// Hatched stretches.
     pub no_data: bool,
     /// Hatched strips on the axis.
@@ -37,7 +37,7 @@ pub struct Legend {
 
 impl Legend {
     /// What is marked.
-    pub fn note_marks(&mut self, bands: &[Band]) {
+    pub(super) fn note_marks(&mut self, bands: &[Band]) {
         let has = |kind| bands.iter().any(|band| band.kind == kind);
         self.mark |= has(MarkKind::Alarm);
         self.silence |= has(MarkKind::Silence);
@@ -46,7 +46,7 @@ impl Legend {
 }
 
 /// Title, unit, range and bucket; what finds no room is left out from the end.
-pub fn header(canvas: &mut Canvas, view: &GraphContext, step_ms: i64) {
+pub(super) fn header(canvas: &mut Canvas, view: &GraphContext, step_ms: i64) {
     let (set, ink, room) = (view.set, view.ink, view.width - 2.0 * MARGIN);
     let title = cut_px(&visible(&set.title), room, 19.0);
     canvas.text((MARGIN, 29.0), Font::new(19.0, ink.text).bold(), &title);
@@ -68,7 +68,7 @@ pub fn header(canvas: &mut Canvas, view: &GraphContext, step_ms: i64) {
 }
 
 /// The key's entries from left to right, as far as there is room.
-pub fn draw_legend(canvas: &mut Canvas, view: &GraphContext, key: &Legend, y: f64) {
+pub(super) fn draw_legend(canvas: &mut Canvas, view: &GraphContext, key: &Legend, y: f64) {
     let ink = view.ink;
     let entries = [
         (key.no_data, "no data: nothing was read", "no data"),

@@ -1,11 +1,11 @@
 //! Where things go: the grid of small multiples, and labels pushed apart until none covers another.
 
 /// Smallest panel of a grid whose curve can still be read, pixels, without its title and axis.
-pub const PANEL_PX_MIN: (f64, f64) = (200.0, 58.0);
+pub(super) const PANEL_PX_MIN: (f64, f64) = (200.0, 58.0);
 
 /// A grid of panels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Grid {
+pub(super) struct Grid {
     /// Number of columns.
     pub columns: usize,
     /// Number of rows.
@@ -19,7 +19,7 @@ pub struct Grid {
 impl Grid {
     /// A grid for `count` cells in `w` × `h` pixels; cells near 2.3 : 1, never below the given least size in height
     /// (then the grid is higher than `h`) nor, with more than one column, in width.
-    pub fn fit(count: usize, w: f64, h: f64, least: (f64, f64)) -> Grid {
+    pub(super) fn fit(count: usize, w: f64, h: f64, least: (f64, f64)) -> Grid {
         let count = count.max(1);
         let columns_max = ((w / least.0) as usize).clamp(1, count);
         let candidate = |columns: usize| {
@@ -44,7 +44,7 @@ impl Grid {
     }
 
     /// Left upper corner of a cell, relative to the grid.
-    pub fn corner(&self, cell: usize) -> (f64, f64) {
+    pub(super) fn corner(&self, cell: usize) -> (f64, f64) {
         (
             (cell % self.columns) as f64 * self.cell_w,
             (cell / self.columns) as f64 * self.cell_h,
@@ -52,7 +52,7 @@ impl Grid {
     }
 
     /// Whether no cell of `count` stands below this one.
-    pub fn is_lowest(&self, cell: usize, count: usize) -> bool {
+    pub(super) fn is_lowest(&self, cell: usize, count: usize) -> bool {
         cell + self.columns >= count
     }
 }
@@ -60,7 +60,7 @@ impl Grid {
 /// Positions near `wanted`, in the same order from top to bottom, at least `spacing` apart, inside `from..=to`.
 ///
 /// `wanted` must rise. If there is no room for all, they are spread evenly.
-pub fn spread(wanted: &[f64], spacing: f64, from: f64, to: f64) -> Vec<f64> {
+pub(super) fn spread(wanted: &[f64], spacing: f64, from: f64, to: f64) -> Vec<f64> {
     let count = wanted.len();
     if count > 1 && spacing * (count - 1) as f64 > to - from {
         let step = (to - from) / (count - 1) as f64;

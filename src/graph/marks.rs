@@ -11,13 +11,13 @@ use crate::model::time::UtcMs;
 use crate::query::series::{GraphMark, MarkKind};
 
 /// Height of a lane of labels, pixels.
-pub const LANE_PX: f64 = 14.0;
+pub(super) const LANE_PX: f64 = 14.0;
 const SIZE: f64 = 11.0;
 const LABEL_PX_MAX: f64 = 190.0;
 
 /// A mark as it is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Band {
+pub(super) struct Band {
     /// First millisecond.
     pub from_ms: UtcMs,
     /// End, exclusive; `None` while it lasts.
@@ -39,7 +39,7 @@ impl Band {
 }
 
 /// The marks of one panel: those of `series` (of all, if `None`) inside the range, merged where equal labels overlap.
-pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: UtcMs, to_ms: UtcMs) -> Vec<Band> {
+pub(super) fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: UtcMs, to_ms: UtcMs) -> Vec<Band> {
     let end = |m: &GraphMark| m.to_ms.unwrap_or(UtcMs::MAX).max(m.from_ms);
     let ours = |m: &&GraphMark| series.is_none_or(|panel| m.concerns(panel));
     let mut inside: Vec<&GraphMark> = marks
@@ -85,7 +85,7 @@ pub fn bands(marks: &[GraphMark], series: Option<&str>, from_ms: UtcMs, to_ms: U
 }
 
 /// Draws the shades; goes below the lines of the series.
-pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
+pub(super) fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
     for band in bands {
         let (from, to) = (plot.px(band.from_ms), plot.px(band.to_ms.unwrap_or(UtcMs::MAX)));
         let (colour, shade, dash) = match band.kind {
@@ -112,7 +112,7 @@ pub fn shades(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band]) {
 
 /// Draws the labels in `lanes` lanes above the panel; what finds no room is counted at the right
 /// edge, if there is room for that.
-pub fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes: usize) {
+pub(super) fn labels(canvas: &mut Canvas, ink: &Ink, plot: &Plot, bands: &[Band], lanes: usize) {
     let font = |colour: &'static str| Font::new(SIZE, colour).halo(ink.page);
     let mut free_from = vec![f64::NEG_INFINITY; lanes];
     let mut left_out = 0;

@@ -6,7 +6,7 @@ use crate::query::series::{Series, SeriesSet};
 
 /// Stretches of time, by how much of the mail nothing is known about.
 #[derive(Debug, Default, PartialEq)]
-pub struct MissingData {
+pub(super) struct MissingData {
     /// No series has data.
     pub all: Vec<(UtcMs, UtcMs)>,
     /// The series without data usually bring at least half of the volume: a low sum means nothing here.
@@ -17,7 +17,7 @@ pub struct MissingData {
 
 impl MissingData {
     /// Looks at every bucket of the full resolution.
-    pub fn of(set: &SeriesSet) -> MissingData {
+    pub(super) fn of(set: &SeriesSet) -> MissingData {
         let known: Vec<(&Series, f64)> = set
             .series
             .iter()

@@ -18,17 +18,17 @@ mod missing;
 mod multiples;
 mod palette;
 mod plot;
-pub mod png;
+pub(crate) mod png;
 mod scale;
 mod single;
 mod style;
-pub mod svg;
-pub mod terminal;
+pub(crate) mod svg;
+pub(crate) mod terminal;
 mod text;
 mod view;
 
 #[cfg(test)]
 mod sample;
 
-pub use plot::HATCH;
-pub use style::{GraphKind, Style, Theme};
+pub(crate) use plot::HATCH;
+pub(crate) use style::{GraphKind, Style, Theme};

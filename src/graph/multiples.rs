@@ -28,7 +28,7 @@ const VALUE_SPACING_PX: f64 = 32.0;
 const PANELS_MAX: usize = 60;
 
 /// Draws the panels, largest series first; says what the key must explain.
-pub fn draw(canvas: &mut Canvas, view: &GraphContext) -> Legend {
+pub(super) fn draw(canvas: &mut Canvas, view: &GraphContext) -> Legend {
     let (from_ms, to_ms) = (view.set.start_ms, view.set.end_ms());
     let mut full = view.set.folded(PANELS_MAX - 1);
     let per = full.fit_each();

@@ -5,8 +5,7 @@ use super::style::Theme;
 
 /// Inks of one theme, as SVG colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ink {
-    /// Page.
+pub(super) struct Ink {
     pub page: &'static str,
     /// Inside of a panel.
     pub panel: &'static str,
@@ -76,7 +75,7 @@ const DASHES: [&str; 4] = ["", "7 3", "2.5 2.5", "9 3 2 3"];
 
 impl Ink {
     /// The inks of a theme.
-    pub fn of(theme: Theme) -> &'static Ink {
+    pub(super) fn of(theme: Theme) -> &'static Ink {
         match theme {
             Theme::Light => &LIGHT,
             Theme::Dark => &DARK,
@@ -84,17 +83,17 @@ impl Ink {
     }
 
     /// Colour of the series with this rank.
-    pub fn series(&self, rank: usize) -> &'static str {
+    pub(super) fn series(&self, rank: usize) -> &'static str {
         self.series[rank % self.series.len()]
     }
 
     /// Dash pattern of the line with this rank; empty for a solid line.
-    pub fn dash(&self, rank: usize) -> &'static str {
+    pub(super) fn dash(&self, rank: usize) -> &'static str {
         DASHES[rank / self.series.len() % DASHES.len()]
     }
 
     /// How many series have a colour of their own.
-    pub fn colours(&self) -> usize {
+    pub(super) fn colours(&self) -> usize {
         self.series.len()
     }
 }

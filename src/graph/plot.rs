@@ -8,7 +8,7 @@ use crate::model::time::UtcMs;
 use crate::query::series::SeriesSet;
 
 /// Names of the hatching pattern in a document; equal in all documents of a theme.
-pub const HATCH: &str = "mailpulse-hatch";
+pub(crate) const HATCH: &str = "mailpulse-hatch";
 /// Room that a time label takes, pixels.
 const TIME_LABEL_PX: f64 = 54.0;
 /// Gaps narrower than this are widened, pixels: a lost minute in three weeks must be seen.
@@ -21,7 +21,7 @@ type Polyline = Vec<(usize, f64)>;
 
 /// A panel's place and scales.
 #[derive(Debug, Clone, Copy)]
-pub struct Plot {
+pub(super) struct Plot {
     /// Left edge, pixels.
     pub x: f64,
     /// Upper edge, pixels.
@@ -40,28 +40,28 @@ pub struct Plot {
 
 impl Plot {
     /// Pixel of a time, held inside the panel.
-    pub fn px(&self, at: UtcMs) -> f64 {
+    pub(super) fn px(&self, at: UtcMs) -> f64 {
         let span = (self.to_ms - self.from_ms).max(1) as f64;
         self.x + self.w * (at.since(self.from_ms) as f64 / span).clamp(0.0, 1.0)
     }
 
     /// Pixel of a value, held inside the panel.
-    pub fn py(&self, value: f64) -> f64 {
+    pub(super) fn py(&self, value: f64) -> f64 {
         self.y + self.h * (1.0 - (value / self.top).clamp(0.0, 1.0))
     }
 
     /// Left and upper edge, width, and height, pixels.
-    pub fn edges(&self) -> [f64; 4] {
+    pub(super) fn edges(&self) -> [f64; 4] {
         [self.x, self.y, self.w, self.h]
     }
 
     /// Lower edge, pixels.
-    pub fn bottom(&self) -> f64 {
+    pub(super) fn bottom(&self) -> f64 {
         self.y + self.h
     }
 
     /// Right edge, pixels.
-    pub fn right(&self) -> f64 {
+    pub(super) fn right(&self) -> f64 {
         self.x + self.w
     }
 
@@ -71,14 +71,14 @@ impl Plot {
     }
 
     /// The same plot with an axis that holds values up to `max`, and ends at a tick.
-    pub fn reaching(self, max: f64, spacing_px: f64) -> Plot {
+    pub(super) fn reaching(self, max: f64, spacing_px: f64) -> Plot {
         let top = axis_top(max, self.ticks(spacing_px));
         Plot { top, ..self }
     }
 
     /// Marks what goes beyond the axis: a triangle at the upper edge, with the largest value where there is room. Whether
     /// there was any.
-    pub fn beyond(&self, canvas: &mut Canvas, ink: &Ink, set: &SeriesSet, points: &[Option<f64>]) -> bool {
+    pub(super) fn beyond(&self, canvas: &mut Canvas, ink: &Ink, set: &SeriesSet, points: &[Option<f64>]) -> bool {
         let is_beyond = |point: &Option<f64>| point.is_some_and(|value| value > self.top * 1.000_001);
         let mut free_from = f64::NEG_INFINITY;
         let mut bucket = 0;
@@ -120,7 +120,7 @@ impl Plot {
     }
 
     /// Grid lines with values at the left; about one a `spacing_px`.
-    pub fn value_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, spacing_px: f64) {
+    pub(super) fn value_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, spacing_px: f64) {
         let font = Font::new(size, ink.muted).anchor(Anchor::End);
         for value in value_ticks(self.top, self.ticks(spacing_px)) {
             let y = self.py(value);
@@ -132,7 +132,7 @@ impl Plot {
     }
 
     /// Vertical grid lines, and below the panel their times if `labelled`.
-    pub fn time_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, labelled: bool) {
+    pub(super) fn time_axis(&self, canvas: &mut Canvas, ink: &Ink, size: f64, labelled: bool) {
         let bottom = self.bottom();
         for tick in time_ticks(self.from_ms, self.to_ms, self.w / TIME_LABEL_PX) {
             let x = self.px(tick.at);
@@ -153,7 +153,7 @@ impl Plot {
     }
 
     /// The time zone, at the left of the time labels, if there is room.
-    pub fn zone_label(&self, canvas: &mut Canvas, ink: &Ink, zone: &str) {
+    pub(super) fn zone_label(&self, canvas: &mut Canvas, ink: &Ink, zone: &str) {
         let font = Font::new(10.0, ink.muted).anchor(Anchor::End);
         let room = self.x - 25.0;
         // A long name stands in the header alone.
@@ -163,7 +163,7 @@ impl Plot {
     }
 
     /// The line at 0.
-    pub fn base_line(&self, canvas: &mut Canvas, ink: &Ink) {
+    pub(super) fn base_line(&self, canvas: &mut Canvas, ink: &Ink) {
         canvas.line(
             [(self.x, self.bottom()), (self.right(), self.bottom())],
             ink.axis,
@@ -173,7 +173,7 @@ impl Plot {
     }
 
     /// Hatched stretches without data; where there is room they say so.
-    pub fn gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
+    pub(super) fn gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             hatched(canvas, ink, (from, self.y, to - from, self.h));
             if to - from > 58.0 && self.h > 30.0 {
@@ -184,7 +184,7 @@ impl Plot {
     }
 
     /// Faintly hatched stretches, behind the curves: most of the mail is unknown there.
-    pub fn mostly_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
+    pub(super) fn mostly_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             canvas.rect((from, self.y, to - from, self.h), ink.gap, 0.8);
             canvas.rect((from, self.y, to - from, self.h), &format!("url(#{HATCH})"), 0.5);
@@ -192,7 +192,7 @@ impl Plot {
     }
 
     /// A thin hatched strip on the axis: some of the series have no data there.
-    pub fn partial_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
+    pub(super) fn partial_gaps(&self, canvas: &mut Canvas, ink: &Ink, gaps: &[(UtcMs, UtcMs)]) {
         for (from, to) in self.pixel_spans(gaps) {
             hatched(canvas, ink, (from, self.bottom() - 5.0, to - from, 5.0));
         }
@@ -214,12 +214,12 @@ impl Plot {
     }
 
     /// The line of a series on `set`'s grid, as path data; it stops at gaps and covers its buckets to their edges.
-    pub fn line_path(&self, set: &SeriesSet, points: &[Option<f64>]) -> String {
+    pub(super) fn line_path(&self, set: &SeriesSet, points: &[Option<f64>]) -> String {
         runs(points).iter().map(|run| self.run_path(set, run, 'M')).collect()
     }
 
     /// The area between two curves on `set`'s grid, as path data; both have data in the same buckets.
-    pub fn band_path(&self, set: &SeriesSet, low: &[Option<f64>], high: &[Option<f64>]) -> String {
+    pub(super) fn band_path(&self, set: &SeriesSet, low: &[Option<f64>], high: &[Option<f64>]) -> String {
         let mut d = String::new();
         for (low, high) in runs(low).iter().zip(&runs(high)) {
             d += &self.run_path(set, high, 'M');
@@ -248,7 +248,7 @@ impl Plot {
 }
 
 /// A rectangle in the look of "no data".
-pub fn hatched(canvas: &mut Canvas, ink: &Ink, area: (f64, f64, f64, f64)) {
+pub(super) fn hatched(canvas: &mut Canvas, ink: &Ink, area: (f64, f64, f64, f64)) {
     if area.2 < HATCHED_PX_MIN {
         canvas.rect(area, ink.hatch, 1.0);
         return;

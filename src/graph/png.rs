@@ -14,22 +14,17 @@ const FAMILY: &str = "Noto Sans";
 
 /// Why there is no PNG.
 #[derive(Debug, thiserror::Error)]
-pub enum PngError {
+pub(crate) enum PngError {
     /// The drawing library refused the document.
     #[error("the graph's SVG cannot be drawn as PNG: {0}; write it as .svg instead")]
     Draw(String),
     /// The picture is too large.
     #[error("a PNG of {width} x {height} pixels does not fit into memory; choose a smaller size, or .svg")]
-    Size {
-        /// Pixels.
-        width: u32,
-        /// Pixels.
-        height: u32,
-    },
+    Size { width: u32, height: u32 },
 }
 
 /// A rate graph as the bytes of a PNG file.
-pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<Vec<u8>, PngError> {
+pub(crate) fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> Result<Vec<u8>, PngError> {
     from_svg(&svg::render(set, marks, style))
 }
 

@@ -17,7 +17,7 @@ const NAMES: [&str; 8] = [
 ];
 
 /// One series on minutes from 1970 on.
-pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
+pub(super) fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
     let series = vec![Series {
         name: name.to_owned(),
         points: points.to_vec(),
@@ -34,7 +34,7 @@ pub fn flat(name: &str, points: &[Option<f64>]) -> SeriesSet {
 
 /// `services` services over `days` days; in the last day an outage from 11:00 to 18:00 that every third survives, and
 /// before it a gap of two hours in all series (and one of six in the second).
-pub fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<GraphMark>) {
+pub(super) fn outage(services: usize, days: i64, step_ms: i64) -> (SeriesSet, Vec<GraphMark>) {
     let start_ms = END - days * DAY_MS;
     let mut seed = 42_u64;
     let mut noise = move || {

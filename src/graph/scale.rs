@@ -36,8 +36,7 @@ const MONTH_MS: i64 = 30 * DAY_MS;
 
 /// A tick of the time axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeTick {
-    /// When.
+pub(super) struct TimeTick {
     pub at: UtcMs,
     /// `18:00`, at midnight `6 Jun`, at a new year `2018`.
     pub label: String,
@@ -46,7 +45,7 @@ pub struct TimeTick {
 }
 
 /// Ticks in `from_ms..=to_ms`, so far apart that `room` of them would fill the axis (one more may stand on its edges).
-pub fn time_ticks(from_ms: UtcMs, to_ms: UtcMs, room: f64) -> Vec<TimeTick> {
+pub(super) fn time_ticks(from_ms: UtcMs, to_ms: UtcMs, room: f64) -> Vec<TimeTick> {
     let (span, room) = (to_ms.since(from_ms), room.max(1.0));
     if span <= 0 {
         return Vec::new();
@@ -115,7 +114,7 @@ fn month_ticks(from_ms: UtcMs, to_ms: UtcMs, span: i64, room: f64) -> Vec<TimeTi
 }
 
 /// A time in UTC by a `strftime` format; `?` for what no calendar has.
-pub fn stamp(at: UtcMs, format: &str) -> String {
+pub(super) fn stamp(at: UtcMs, format: &str) -> String {
     match at.timestamp() {
         Ok(time) => time.to_zoned(TimeZone::UTC).strftime(format).to_string(),
         Err(_) => "?".to_owned(),
@@ -123,14 +122,14 @@ pub fn stamp(at: UtcMs, format: &str) -> String {
 }
 
 /// `2018-06-06 18:00 – 2018-06-07 00:00`, with one date if both are of one day.
-pub fn span_text(from_ms: UtcMs, to_ms: UtcMs, dash: &str) -> String {
+pub(super) fn span_text(from_ms: UtcMs, to_ms: UtcMs, dash: &str) -> String {
     let same = stamp(from_ms, "%F") == stamp(to_ms, "%F");
     let end = stamp(to_ms, if same { "%H:%M" } else { "%F %H:%M" });
     format!("{} {dash} {end}", stamp(from_ms, "%F %H:%M"))
 }
 
 /// A length of time: `30 s`, `5 min`, `6 h`, `2 d`.
-pub fn duration_text(ms: i64) -> String {
+pub(super) fn duration_text(ms: i64) -> String {
     for (unit_ms, unit) in [(DAY_MS, "d"), (HOUR_MS, "h"), (60 * SECOND_MS, "min"), (SECOND_MS, "s")] {
         if ms >= unit_ms && ms % unit_ms == 0 {
             return format!("{} {unit}", ms / unit_ms);
@@ -144,7 +143,7 @@ pub fn duration_text(ms: i64) -> String {
 }
 
 /// Ticks from 0 to at most `max`, at most `count` above 0, at multiples of 1, 2, 2.5 or 5 times a power of ten.
-pub fn value_ticks(max: f64, count: usize) -> Vec<f64> {
+pub(super) fn value_ticks(max: f64, count: usize) -> Vec<f64> {
     if !(max.is_finite() && max > 0.0) {
         return vec![0.0];
     }
@@ -156,7 +155,7 @@ pub fn value_ticks(max: f64, count: usize) -> Vec<f64> {
 }
 
 /// The end of an axis that holds `max`: its last tick, so that the largest value never stands above the last number.
-pub fn axis_top(max: f64, count: usize) -> f64 {
+pub(super) fn axis_top(max: f64, count: usize) -> f64 {
     if !(max.is_finite() && max > 0.0) {
         return 1.0;
     }
@@ -182,7 +181,7 @@ const BEYOND: f64 = 4.0;
 
 /// The largest of the values that an axis should hold. One backlog that drains within minutes must not flatten all
 /// else: values far beyond the others are cut at the upper edge, and marked there.
-pub fn largest_usual(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn largest_usual(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.filter(|value| *value > 0.0).collect();
     values.sort_by(f64::total_cmp);
     let max = values.last().copied().unwrap_or(0.0);
@@ -194,7 +193,7 @@ pub fn largest_usual(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// A value with three significant digits and an SI prefix: `0`, `0.05`, `12.5`, `1.25k`, `3M`.
-pub fn si(value: f64) -> String {
+pub(super) fn si(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return "0".to_owned();
     }

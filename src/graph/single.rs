@@ -54,7 +54,7 @@ impl Drawn {
 }
 
 /// Draws the panel; says what the key must explain.
-pub fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend {
+pub(super) fn draw(canvas: &mut Canvas, view: &GraphContext, kind: GraphKind) -> Legend {
     let (ink, (top, bottom)) = (view.ink, view.room);
     let (from_ms, to_ms) = (view.set.start_ms, view.set.end_ms());
     let bands = marks::bands(view.marks, None, from_ms, to_ms);

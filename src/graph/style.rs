@@ -2,7 +2,7 @@
 
 /// Colours for a white page or for a dark one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Theme {
+pub(crate) enum Theme {
     /// Dark ink on white.
     #[default]
     Light,
@@ -12,7 +12,7 @@ pub enum Theme {
 
 /// How several series share a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GraphKind {
+pub(crate) enum GraphKind {
     /// One panel, areas on top of each other: the sum and its parts.
     Stacked,
     /// A grid of small panels, each with its own scale: the right one for many services.
@@ -24,7 +24,7 @@ pub enum GraphKind {
 
 /// How a picture looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     /// Light or dark.
     pub theme: Theme,
     /// Stacked, small multiples or lines.

@@ -22,7 +22,7 @@ const KEY_PX: f64 = 30.0;
 const DESCRIBED: usize = 40;
 
 /// A rate graph as an SVG document.
-pub fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> String {
+pub(crate) fn render(set: &SeriesSet, marks: &[GraphMark], style: &Style) -> String {
     let set = match style.kind {
         GraphKind::Multiples => set.cleaned(),
         GraphKind::Stacked | GraphKind::Lines => set.cleaned().in_fitting_unit(),

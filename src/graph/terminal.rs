@@ -47,7 +47,7 @@ struct Page<'a> {
 
 /// What a graph is drawn for.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen {
+pub(crate) struct Screen {
     /// Cells of a line.
     pub width_cols: usize,
     /// Kept where it can be (small series are folded into one); 0 means any height.
@@ -59,7 +59,7 @@ pub struct Screen {
 }
 
 /// A rate graph as lines of text, each ended by a line feed.
-pub fn render(set: &SeriesSet, marks: &[GraphMark], screen: Screen) -> String {
+pub(crate) fn render(set: &SeriesSet, marks: &[GraphMark], screen: Screen) -> String {
     let Screen {
         width_cols,
         height_rows,

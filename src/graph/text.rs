@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The text with every character that has no width or steers something (controls, line breaks, bidirectional
 /// overrides, joiners, combining marks, byte order marks, non-characters) written as `\u{202e}`.
-pub fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if steers(c) {
@@ -20,7 +20,7 @@ pub fn visible(text: &str) -> String {
 }
 
 /// As [`visible`], and all that is not ASCII is escaped too.
-pub fn visible_ascii(text: &str) -> String {
+pub(super) fn visible_ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii() && !steers(c) {
@@ -38,7 +38,7 @@ fn steers(c: char) -> bool {
 }
 
 /// XML-escaped, for text and for attributes in either quotes; characters that XML forbids become U+FFFD.
-pub fn escape_xml(text: &str) -> String {
+pub(super) fn escape_xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
@@ -56,22 +56,22 @@ pub fn escape_xml(text: &str) -> String {
 }
 
 /// Cells that a text takes in a terminal.
-pub fn cells(text: &str) -> usize {
+pub(super) fn cells(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
 /// Text cut to at most `cells_max` terminal cells; `ellipsis` stands for what was cut.
-pub fn cut_cells(text: &str, cells_max: usize, ellipsis: &str) -> String {
+pub(super) fn cut_cells(text: &str, cells_max: usize, ellipsis: &str) -> String {
     cut(text, cells_max as f64, ellipsis, |c| c.width().unwrap_or(0) as f64)
 }
 
 /// Text cut to at most about `px_max` pixels in a font of `size` pixels.
-pub fn cut_px(text: &str, px_max: f64, size: f64) -> String {
+pub(super) fn cut_px(text: &str, px_max: f64, size: f64) -> String {
     cut(text, px_max, "…", |c| char_em(c) * size)
 }
 
 /// About how wide a text is, pixels, in a sans-serif font of `size` pixels. Rather too wide than too narrow.
-pub fn width_px(text: &str, size: f64) -> f64 {
+pub(super) fn width_px(text: &str, size: f64) -> f64 {
     text.chars().map(char_em).sum::<f64>() * size
 }
 

@@ -14,7 +14,6 @@ pub(super) struct GraphContext<'a> {
     pub unit: &'a str,
     /// All marks.
     pub marks: &'a [GraphMark],
-    /// Colours.
     pub ink: &'static Ink,
     /// Name of the zone of its times.
     pub zone: &'a str,

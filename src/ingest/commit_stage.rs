@@ -16,8 +16,7 @@ use std::time::Instant;
 
 /// A commit whose rows are not encoded yet.
 #[derive(Debug)]
-pub struct PendingCommit {
-    /// Rows.
+pub(crate) struct PendingCommit {
     pub sealed: SealedBatch,
     /// Logs read.
     pub logs: Vec<LogState>,
@@ -71,7 +70,7 @@ pub(super) struct Committer {
 
 impl<'s> CommitStage<'s> {
     /// Of the source with this number in the store.
-    pub fn new(store: &'s Store, source: i64) -> Self {
+    pub(super) fn new(store: &'s Store, source: i64) -> Self {
         CommitStage {
             store,
             source,
@@ -84,13 +83,13 @@ impl<'s> CommitStage<'s> {
     }
 
     /// A round begins, in which the pipeline commits itself.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         (self.writer, self.waiting) = (Writer::Here, 0);
         self.sent.clear();
     }
 
     /// From now on, to the end of the round, a thread commits.
-    pub fn begin_behind(&mut self) -> Committer {
+    pub(crate) fn begin_behind(&mut self) -> Committer {
         let (pending, to_commit) = crossbeam_channel::bounded(1);
         let (done, committed) = crossbeam_channel::unbounded();
         self.writer = Writer::Behind { pending, committed };
@@ -101,22 +100,22 @@ impl<'s> CommitStage<'s> {
     }
 
     /// The round is over: the thread ends when it has committed what it was sent.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.writer = Writer::Here;
     }
 
     /// Whether the pipeline commits itself.
-    pub fn is_here(&self) -> bool {
+    pub(super) fn is_here(&self) -> bool {
         matches!(self.writer, Writer::Here)
     }
 
     /// What pending commits say of logs.
-    pub fn sent(&self) -> &[LogState] {
+    pub(super) fn sent(&self) -> &[LogState] {
         &self.sent
     }
 
     /// A new number for the next batch, and a batch to use again for it.
-    pub fn next_batch(&mut self) -> (u32, Option<SealedBatch>) {
+    pub(crate) fn next_batch(&mut self) -> (u32, Option<SealedBatch>) {
         if let Writer::Behind { committed, .. } = &self.writer {
             while let Ok(batch) = committed.try_recv() {
                 self.used = Some(batch);
@@ -128,7 +127,7 @@ impl<'s> CommitStage<'s> {
     }
 
     /// Commits, or has it committed.
-    pub fn submit(&mut self, commit: PendingCommit, progress: &dyn Progress) -> Result<(), Stop> {
+    pub(super) fn submit(&mut self, commit: PendingCommit, progress: &dyn Progress) -> Result<(), Stop> {
         self.sent.extend_from_slice(&commit.logs);
         match &self.writer {
             Writer::Here => {
@@ -153,7 +152,7 @@ impl<'s> CommitStage<'s> {
     }
 
     /// Waits until nothing is pending. Gives what was committed of logs since the last call.
-    pub fn wait(&mut self) -> Result<Vec<LogState>, Stop> {
+    pub(super) fn wait(&mut self) -> Result<Vec<LogState>, Stop> {
         if let Writer::Behind { committed, .. } = &self.writer {
             while self.waiting > 0 {
                 self.used = Some(committed.recv().map_err(|_| None)?);
@@ -167,7 +166,7 @@ impl<'s> CommitStage<'s> {
 impl Committer {
     /// Commits as it comes; says so after each by giving its batch back for another use. Stops at the first error, with
     /// nothing of that commit stored.
-    pub fn run(self, store: &Store, source: i64, progress: &dyn Progress) -> Result<(), StoreError> {
+    pub(super) fn run(self, store: &Store, source: i64, progress: &dyn Progress) -> Result<(), StoreError> {
         let mut encoder = Encoder::default();
         let writer = CommitWriter {
             store,

@@ -24,7 +24,7 @@ pub(super) struct KnownLogs {
 impl KnownLogs {
     /// What the store knows of the source's. A log whose position cannot be read would be read again, and its rows doubled:
     /// that is an error.
-    pub fn load(store: &Store, source: i64) -> Result<Self, StoreError> {
+    pub(super) fn load(store: &Store, source: i64) -> Result<Self, StoreError> {
         let logs = store.positions().logs(source)?;
         let mut spans: Vec<LogSpan> = logs.iter().filter_map(LogSpan::of).collect();
         LogSpan::widen(&mut spans, store.positions().adopted_logs(source)?);
@@ -45,7 +45,7 @@ impl KnownLogs {
     }
 
     /// Takes what was committed of a log.
-    pub fn learn(&mut self, state: LogState) {
+    pub(super) fn learn(&mut self, state: LogState) {
         if let Some(span) = LogSpan::of(&state) {
             match self.spans.iter_mut().find(|known| known.is_of(&state)) {
                 Some(known) => *known = span,
@@ -61,12 +61,12 @@ impl KnownLogs {
     }
 
     /// Looks what has become of the files.
-    pub fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.in_files.iter_mut().for_each(KnownLog::look_again);
     }
 
     /// By how much a file has grown since it was read.
-    pub fn growth(&self, found: &Found) -> u64 {
+    pub(super) fn growth(&self, found: &Found) -> u64 {
         let path = found.path.as_os_str().as_bytes();
         let known = self.in_files.iter().find(|log| log.state.path == path);
         match known.map(|log| log.state.size) {
@@ -76,17 +76,17 @@ impl KnownLogs {
     }
 
     /// A log is read in this life.
-    pub fn begin(&mut self, log_id: u64) {
+    pub(super) fn begin(&mut self, log_id: u64) {
         self.read.insert(log_id);
     }
 
     /// Whether a log has been read since the source was opened.
-    pub fn was_read(&self, log_id: u64) -> bool {
+    pub(crate) fn was_read(&self, log_id: u64) -> bool {
         self.read.contains(&log_id)
     }
 
     /// Times of the source's logs, as far as they are committed.
-    pub fn spans(&self) -> &[LogSpan] {
+    pub(super) fn spans(&self) -> &[LogSpan] {
         &self.spans
     }
 }

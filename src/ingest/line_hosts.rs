@@ -20,7 +20,11 @@ pub struct LineHosts {
 impl LineHosts {
     /// Whether a log's lines are read by the hosts that they name. `stored` is what was decided of a log that is known; `named`
     /// gives the hosts of its first lines.
-    pub fn are_read<'l, I: Iterator<Item = &'l [u8]>>(&self, stored: Option<bool>, named: impl FnOnce() -> I) -> bool {
+    pub(crate) fn are_read<'l, I: Iterator<Item = &'l [u8]>>(
+        &self,
+        stored: Option<bool>,
+        named: impl FnOnce() -> I,
+    ) -> bool {
         self.always || stored.unwrap_or_else(|| self.are_several(named()))
     }
 

@@ -9,7 +9,6 @@ use std::path::PathBuf;
 /// A log that is being read.
 #[derive(Debug)]
 pub struct OpenLog {
-    /// Where.
     pub path: PathBuf,
     /// How its lines are wrapped.
     pub form: WrappingForm,

@@ -21,7 +21,7 @@ use crate::store::segments::StoredEvents;
 use std::sync::Arc;
 
 /// Turns what was read of one source into pending commits.
-pub struct ParseStage<'c, R: Recall> {
+pub(crate) struct ParseStage<'c, R: Recall> {
     reader: LogReader<'c>,
     recall: R,
     accounting: LineAccounting,
@@ -42,7 +42,7 @@ pub struct ParseStage<'c, R: Recall> {
 
 impl<'c, R: Recall> ParseStage<'c, R> {
     /// Of one host's logs; `spec` says how the first of them is read.
-    pub fn new(messages: Messages<'c>, recall: R, spec: &Arc<Spec>) -> Self {
+    pub(super) fn new(messages: Messages<'c>, recall: R, spec: &Arc<Spec>) -> Self {
         ParseStage {
             accounting: LineAccounting::new(&messages.host, spec.kind, messages.attribution.redactor.clone()),
             reader: LogReader::new(messages, spec),
@@ -58,7 +58,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// From now on only these rows are added.
-    pub fn only(&mut self, wanted: &Arc<WantedRows>) {
+    pub(super) fn only(&mut self, wanted: &Arc<WantedRows>) {
         self.accounting.batch.wanted = Some(Arc::clone(wanted));
     }
 
@@ -81,7 +81,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// How the next logs are read.
-    pub fn set_spec(&mut self, spec: &Arc<Spec>) {
+    pub(crate) fn set_spec(&mut self, spec: &Arc<Spec>) {
         self.reader.set_spec(spec);
         self.spec = Arc::clone(spec);
         self.streams_mut()
@@ -92,7 +92,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     /// Whether the batch should be sealed. Not inside a record of several lines: a kill would lose those that are
     /// read; and not behind lines that may have to wait for the clock. Twice the size is the end of patience with a
     /// record that nobody finishes.
-    pub fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
+    pub(super) fn is_full(&self, rows_max: usize, bytes_max: usize) -> bool {
         let batch = &self.accounting.batch;
         let (mut rows, mut bytes) = (batch.len(), batch.memory());
         if let Some(hosts) = &self.hosts {
@@ -105,19 +105,19 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Makes room for so many rows, in this batch and those to come.
-    pub fn make_room(&mut self, rows: usize) {
+    pub(crate) fn make_room(&mut self, rows: usize) {
         self.room = rows;
         self.accounting.batch.reserve(rows);
     }
 
     /// Whether the end of a record has not been read yet, or lines may have to wait for the clock.
-    pub fn is_inside(&self) -> bool {
+    pub(super) fn is_inside(&self) -> bool {
         let undecided = |stream: &HostStream<'_, R>| stream.accounting.is_undecided();
         self.reader.is_inside() || self.accounting.is_undecided() || self.streams().iter().any(undecided)
     }
 
     /// A round begins: what time it is.
-    pub fn set_now(&mut self, now_ms: UtcMs) {
+    pub(crate) fn set_now(&mut self, now_ms: UtcMs) {
         self.accounting.set_now(now_ms);
         self.now_ms = now_ms;
         self.streams_mut()
@@ -126,12 +126,12 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Whether the log that was just closed makes the clock doubtful. Then nothing since the last commit may be committed.
-    pub fn take_doubt(&mut self) -> Option<Doubt> {
+    pub(crate) fn take_doubt(&mut self) -> Option<Doubt> {
         self.doubt.take()
     }
 
     /// The same of a journal that was read to its end.
-    pub fn doubt_of_journal(&self, path: &[u8]) -> Option<Doubt> {
+    pub(crate) fn doubt_of_journal(&self, path: &[u8]) -> Option<Doubt> {
         let of_streams = || {
             self.streams()
                 .iter()
@@ -141,50 +141,50 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// What other hosts' logs told of an open message; everything must be committed.
-    pub fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
+    pub(super) fn relink(&mut self, id: &QueueId, record: &OpenRecord) {
         self.reader.messages_mut().relink(id, record);
     }
 
     /// The same of a message of another host that lines name, by the number of its source.
-    pub fn relink_other(&mut self, source: i64, id: &QueueId, record: &OpenRecord) {
+    pub(crate) fn relink_other(&mut self, source: i64, id: &QueueId, record: &OpenRecord) {
         if let Some(hosts) = &mut self.hosts {
             hosts.relink(source, id, record);
         }
     }
 
     /// Puts back lines of which an earlier life had read some pieces.
-    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::StoreError> {
+    pub(crate) fn reopen_split_lines(&mut self, stored: &str) -> Result<(), crate::store::StoreError> {
         Ok(self.reader.reopen_split_lines(stored)?)
     }
 
     /// The log in hand.
-    pub fn log(&self) -> Option<&OpenLog> {
+    pub(super) fn log(&self) -> Option<&OpenLog> {
         self.log.as_deref()
     }
 
     /// Logs that were read and closed since the last commit.
-    pub fn touched(&self) -> &[LogState] {
+    pub(super) fn touched(&self) -> &[LogState] {
         &self.accounting.touched
     }
 
     /// Whether rows wait to be committed, or what was read of other logs than the one in hand.
-    pub fn has_rows(&self) -> bool {
+    pub(super) fn has_rows(&self) -> bool {
         let waits = |stream: &HostStream<'_, R>| !stream.accounting.batch.is_empty();
         !self.accounting.batch.is_empty() || !self.accounting.touched.is_empty() || self.streams().iter().any(waits)
     }
 
     /// Events of other logs that the log in hand may repeat, until it is closed.
-    pub fn compare(&mut self, known: Option<StoredEvents>) {
+    pub(super) fn compare(&mut self, known: Option<StoredEvents>) {
         self.accounting.batch.known = known.map(|known| Box::new(known) as Box<dyn Repeats>);
     }
 
     /// Whether something waits to be committed.
-    pub fn has_news(&self) -> bool {
+    pub(crate) fn has_news(&self) -> bool {
         self.has_rows() || self.log.is_some()
     }
 
     /// Whether memory should be trimmed at the next moment when everything is committed.
-    pub fn wants_trim(&self, open_max: usize) -> bool {
+    pub(crate) fn wants_trim(&self, open_max: usize) -> bool {
         let readers = self.streams().iter().map(|stream| &stream.reader);
         std::iter::once(&self.reader)
             .chain(readers)
@@ -192,7 +192,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Trims memory; everything must be committed.
-    pub fn trim(&mut self, open_max: usize) {
+    pub(super) fn trim(&mut self, open_max: usize) {
         self.reader.messages_mut().trim(open_max);
         self.streams_mut()
             .iter_mut()
@@ -200,7 +200,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Takes what was read.
-    pub fn item(&mut self, item: ReadItem) {
+    pub(super) fn item(&mut self, item: ReadItem) {
         match item {
             ReadItem::Open(log) => {
                 self.accounting.report.files_read += 1;
@@ -224,8 +224,8 @@ impl<'c, R: Recall> ParseStage<'c, R> {
                 damaged,
                 live,
             } => self.close(complete, damaged, live),
-            ReadItem::Known(_) => self.accounting.report.files_known += 1,
-            ReadItem::Empty(_) => self.accounting.report.files_empty += 1,
+            ReadItem::Known => self.accounting.report.files_known += 1,
+            ReadItem::Empty => self.accounting.report.files_empty += 1,
             ReadItem::Problem(problem) => self.accounting.report.problems.push(problem),
         }
     }
@@ -250,12 +250,12 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Something to tell.
-    pub fn problem(&mut self, problem: Problem) {
+    pub(super) fn problem(&mut self, problem: Problem) {
         self.accounting.report.problems.push(problem);
     }
 
     /// Takes entries of a journal. Gives the log's state after them; it belongs to the next commit.
-    pub fn journal_entries(&mut self, log: OpenLog, chunk: &Chunk) -> LogState {
+    pub(crate) fn journal_entries(&mut self, log: OpenLog, chunk: &Chunk) -> LogState {
         self.accounting.begin(&log.state);
         self.accounting.batch.set_log(log.state.log_id);
         if log.by_line {
@@ -273,12 +273,12 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// The state of a journal's log belongs to the next commit.
-    pub fn journal_state(&mut self, log: &OpenLog) {
+    pub(crate) fn journal_state(&mut self, log: &OpenLog) {
         self.accounting.touch(log);
     }
 
     /// The journal has been read to its end.
-    pub fn journal_done(&mut self, last: Option<OpenLog>, new: bool) {
+    pub(crate) fn journal_done(&mut self, last: Option<OpenLog>, new: bool) {
         if let Some(mut log) = last {
             self.reader
                 .close(&mut self.recall, &mut self.accounting, &mut log, true);
@@ -320,7 +320,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// The end of a family of logs: what no further file continues is finished.
-    pub fn family_done(&mut self) {
+    pub(crate) fn family_done(&mut self) {
         self.reader.finish(&mut self.recall, &mut self.accounting);
     }
 
@@ -334,7 +334,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
 
     /// Everything since the last call, as one commit. `sequence` must be new; `used` is a batch whose memory
     /// is to be used again.
-    pub fn seal(&mut self, sequence: u32, used: Option<SealedBatch>) -> PendingCommit {
+    pub(crate) fn seal(&mut self, sequence: u32, used: Option<SealedBatch>) -> PendingCommit {
         if let Some(mut log) = self.log.take() {
             // A record that is still open belongs to this commit: its lines are behind the position.
             let mut context = ParseContext::new(&mut self.recall, &mut self.accounting, &mut log.state);
@@ -404,12 +404,12 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// Lines of the report that were sealed.
-    pub fn sealed(&self) -> Counts {
+    pub(crate) fn sealed(&self) -> Counts {
         self.sealed
     }
 
     /// What there is to tell since the last call.
-    pub fn take_report(&mut self) -> SourceReport {
+    pub(super) fn take_report(&mut self) -> SourceReport {
         self.sealed = Counts::default();
         let report = &mut self.accounting.report;
         let next = SourceReport {
@@ -422,7 +422,7 @@ impl<'c, R: Recall> ParseStage<'c, R> {
     }
 
     /// The report, with what only shows at the end.
-    pub fn finish(mut self) -> SourceReport {
+    pub(super) fn finish(mut self) -> SourceReport {
         self.accounting.report.zone = self.reader.zone_verdict();
         self.accounting.report
     }

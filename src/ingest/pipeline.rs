@@ -354,7 +354,7 @@ impl Pipeline<'_, '_> {
         item: ReadItem,
         files: &mut impl Iterator<Item = &'f Found>,
     ) -> Result<(), Stop> {
-        let file_done = matches!(item, ReadItem::Close { .. } | ReadItem::Known(_) | ReadItem::Empty(_));
+        let file_done = matches!(item, ReadItem::Close { .. } | ReadItem::Known | ReadItem::Empty);
         if let ReadItem::Chunk(chunk, _) = &item {
             self.progress.content(chunk.bytes().len() as u64);
             if std::mem::take(&mut self.is_first_chunk)

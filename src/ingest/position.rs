@@ -52,13 +52,13 @@ pub struct KnownLog {
 
 impl KnownLog {
     /// Looks what has become of its file.
-    pub fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.known.old_file = old_file(&path_of(&self.state), &self.known.position);
     }
 }
 
 /// The JSON of a position.
-pub fn to_json(base: Option<u64>, ordinal: u32, position: &Position, by_line: bool) -> String {
+pub(crate) fn to_json(base: Option<u64>, ordinal: u32, position: &Position, by_line: bool) -> String {
     let stored = StoredPosition {
         base: base.map(|base| format!("{base:016x}")),
         ordinal,

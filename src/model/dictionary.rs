@@ -32,7 +32,7 @@ impl DictionaryValues {
     }
 
     /// Becomes equal to others, in the memory that it has.
-    pub fn copy_from(&mut self, others: &DictionaryValues) {
+    pub(crate) fn copy_from(&mut self, others: &DictionaryValues) {
         self.bytes.clone_from(&others.bytes);
         self.ends.clone_from(&others.ends);
     }
@@ -153,7 +153,7 @@ impl Dictionary {
 
 /// Whether both are equal; names of up to sixteen bytes in two looks.
 #[inline]
-pub fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }

@@ -104,7 +104,7 @@ impl Direction {
     }
 
     /// Whether the copy leaves us.
-    pub fn is_away(self) -> bool {
+    pub(crate) fn is_away(self) -> bool {
         matches!(self, Direction::Outbound | Direction::Transit)
     }
 
@@ -123,7 +123,7 @@ impl Direction {
     }
 
     /// The direction after the next hop has proved to be a host of ours whose log is read.
-    pub fn kept_inside(self) -> Direction {
+    pub(crate) fn kept_inside(self) -> Direction {
         match self {
             Direction::Outbound => Direction::Internal,
             Direction::Transit => Direction::Inbound,

@@ -71,7 +71,7 @@ impl Kind {
 
     /// Whether such an event comes once at most, for a message, a recipient and a next hop. Attempts may be made again within
     /// a second; a bounce that cannot be delivered is frozen, and tried again.
-    pub const fn is_final(self) -> bool {
+    pub(crate) const fn is_final(self) -> bool {
         !matches!(self, Kind::Deferred | Kind::Bounced | Kind::Expired | Kind::Frozen)
     }
 
@@ -94,7 +94,7 @@ impl Kind {
     }
 
     /// Whether this is the outcome of trying to pass one recipient's copy on.
-    pub fn is_attempt(self) -> bool {
+    pub(crate) fn is_attempt(self) -> bool {
         matches!(self, Kind::Delivered | Kind::Deferred | Kind::Bounced | Kind::Expired)
     }
 }
@@ -166,10 +166,10 @@ pub struct Origin {
 }
 
 /// Number of an [`Origin`] in the table of the log that is being read.
-pub type OriginId = u32;
+pub(crate) type OriginId = u32;
 
 /// Number of a message in the batch that is being filled.
-pub type Slot = u32;
+pub(crate) type Slot = u32;
 
 /// What the sink keeps about a message.
 #[derive(Debug, Clone, Copy)]
@@ -233,7 +233,7 @@ pub struct Event<'a> {
 
 impl Event<'_> {
     /// The event with what a reply says.
-    pub fn with_reply(self, reply: Option<&Reply>) -> Self {
+    pub(crate) fn with_reply(self, reply: Option<&Reply>) -> Self {
         let Some(reply) = reply else { return self };
         Event {
             smtp_code: reply.smtp_code,
@@ -248,7 +248,7 @@ impl Event<'_> {
 }
 
 /// Where events go: the store's batch, or a test's list.
-pub trait EventSink {
+pub(crate) trait EventSink {
     /// Changes when a new batch begins; slots of an older one are void.
     fn batch(&self) -> u32;
     /// Opens a slot for a message.

@@ -1,6 +1,6 @@
 //! What all rooms know: an event, the names and IDs in it, times, and text made safe. No files, no SQL, no configuration.
 
-pub mod dictionary;
+pub(crate) mod dictionary;
 pub mod direction;
 pub mod event;
 pub mod human;

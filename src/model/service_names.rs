@@ -7,12 +7,12 @@ pub const UNATTRIBUTED: &str = "unattributed";
 pub const BOUNCES: &str = "bounces";
 
 /// The service of authenticated accounts, where their names are not to be stored.
-pub const AUTHENTICATED: &str = "authenticated";
+pub(crate) const AUTHENTICATED: &str = "authenticated";
 
 /// The service of mail from the outside. No service of ours may take this name.
 pub const INBOUND: &str = "inbound";
 
 /// Whether a derived name is one of those that every log may have: they take no place among the names of senders.
-pub fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     matches!(name, BOUNCES | AUTHENTICATED)
 }

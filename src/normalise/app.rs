@@ -20,7 +20,7 @@ use mailpulse_parsers::reply;
 
 /// What is known of an application's log beside its lines.
 #[derive(Debug, Clone, Default)]
-pub struct AppSource {
+pub(crate) struct AppSource {
     /// The service, if the configuration names it.
     pub service: Option<String>,
     /// The service that this kind of log is usually of.
@@ -31,7 +31,7 @@ pub struct AppSource {
 
 /// Turns one host's application records, in order, into events.
 #[derive(Debug)]
-pub struct AppNormaliser<'c> {
+pub(crate) struct AppNormaliser<'c> {
     clock: LogClock,
     source: AppSource,
     /// Mails of the log.
@@ -40,7 +40,7 @@ pub struct AppNormaliser<'c> {
 
 /// A record in its place.
 #[derive(Debug, Clone, Copy)]
-pub struct Placed<'r> {
+pub(crate) struct Placed<'r> {
     /// The record.
     pub record: &'r AppRecord<'r>,
     /// Its text.
@@ -60,7 +60,7 @@ struct KeyedMail<'m> {
 
 impl<'c> AppNormaliser<'c> {
     /// A normaliser for the mails of one host; `clock` is its log's.
-    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
+    pub(crate) fn new(messages: Messages<'c>, clock: LogClock) -> Self {
         AppNormaliser {
             clock,
             source: AppSource::default(),
@@ -69,22 +69,22 @@ impl<'c> AppNormaliser<'c> {
     }
 
     /// What the next lines are from.
-    pub fn set_source(&mut self, source: AppSource) {
+    pub(crate) fn set_source(&mut self, source: AppSource) {
         self.source = source;
     }
 
     /// The next lines are in another zone.
-    pub fn set_clock(&mut self, clock: LogClock) {
+    pub(crate) fn set_clock(&mut self, clock: LogClock) {
         self.clock = clock;
     }
 
     /// The clock of the log.
-    pub fn clock(&mut self) -> &mut LogClock {
+    pub(crate) fn clock(&mut self) -> &mut LogClock {
         &mut self.clock
     }
 
     /// Takes one record; true if it was an event, false if it tells nothing new about mail.
-    pub fn record(&mut self, placed: &Placed<'_>, recall: &mut dyn Recall, sink: &mut impl EventSink) -> bool {
+    pub(crate) fn record(&mut self, placed: &Placed<'_>, recall: &mut dyn Recall, sink: &mut impl EventSink) -> bool {
         let (kind, mail) = match &placed.record.body {
             AppBody::Submitted(mail) => (Kind::Submitted, mail),
             AppBody::SubmitFailed(mail) => (Kind::SubmitFailed, mail),

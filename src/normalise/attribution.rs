@@ -71,7 +71,7 @@ impl Attribution {
     }
 
     /// Whether a name in the log of `host` means another host whose log is read.
-    pub fn is_covered(&self, name: &[u8], host: &str) -> bool {
+    pub(crate) fn is_covered(&self, name: &[u8], host: &str) -> bool {
         // One host alone has no other.
         if self.covered_hosts.len() < 2 {
             return false;
@@ -155,12 +155,12 @@ impl Attributor {
     }
 
     /// Names that earlier runs derived.
-    pub fn load_derived(&mut self, names: Vec<NameState>) {
+    pub(crate) fn load_derived(&mut self, names: Vec<NameState>) {
         self.derived.load(names);
     }
 
     /// Names that earlier runs derived from accounts, when local parts were kept or by a version that told them.
-    pub fn load_accounts(&mut self, names: Vec<String>) {
+    pub(crate) fn load_accounts(&mut self, names: Vec<String>) {
         self.accounts.extend(names);
     }
 
@@ -176,7 +176,7 @@ impl Attributor {
     }
 
     /// What became of derived names since the last call.
-    pub fn take_derived(&mut self) -> NameChanges {
+    pub(crate) fn take_derived(&mut self) -> NameChanges {
         self.derived.changes()
     }
 
@@ -302,7 +302,7 @@ impl Attributor {
     }
 
     /// A name that a log of an application made, in a line of `ts_ms`, if there is room for it; else the mail is unattributed.
-    pub fn admit(&mut self, with: &Attribution, name: &str, ts_ms: UtcMs) -> String {
+    pub(crate) fn admit(&mut self, with: &Attribution, name: &str, ts_ms: UtcMs) -> String {
         self.derived.at(ts_ms);
         self.derived_service(with, name, true).0.to_owned()
     }

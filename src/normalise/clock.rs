@@ -8,7 +8,7 @@ use mailpulse_parsers::app::TimeOfDay;
 
 /// Converts stamps of one log, in order. Offsets are looked up once per civil hour.
 #[derive(Debug, Clone)]
-pub struct LogClock {
+pub(crate) struct LogClock {
     zone: TimeZone,
     is_utc: bool,
     /// Civil hour (milliseconds as if UTC, floored) and its offset in milliseconds, if the hour has just one.
@@ -20,7 +20,7 @@ pub struct LogClock {
 
 impl LogClock {
     /// A clock for logs written in `zone`.
-    pub fn new(zone: TimeZone) -> Self {
+    pub(crate) fn new(zone: TimeZone) -> Self {
         LogClock {
             is_utc: zone == TimeZone::UTC,
             zone,
@@ -31,25 +31,25 @@ impl LogClock {
     }
 
     /// Whether the civil time of a moment comes twice, or is skipped, by a change of the clock.
-    pub fn is_repeated(&self, utc_ms: UtcMs) -> bool {
+    pub(crate) fn is_repeated(&self, utc_ms: UtcMs) -> bool {
         let civil = utc_ms.timestamp().map(|at| self.zone.to_datetime(at));
         civil.is_ok_and(|civil| self.zone.to_ambiguous_timestamp(civil).is_ambiguous())
     }
 
     /// The zone's offset from UTC at a moment, seconds east.
-    pub fn offset_s(&self, utc_ms: UtcMs) -> i32 {
+    pub(crate) fn offset_s(&self, utc_ms: UtcMs) -> i32 {
         utc_ms.timestamp().map_or(0, |at| self.zone.to_offset(at).seconds())
     }
 
     /// The next stamps follow this time of the log: it was read up to there in an earlier life.
-    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
+    pub(crate) fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.last_ms = newest_ms;
     }
 
     /// The time of a stamp. In the repeated hour when summer time ends, the later reading is taken as
     /// soon as the earlier one would go back in time.
     #[inline]
-    pub fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
+    pub(crate) fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
         let civil_ms = self.civil_ms(stamp);
         if self.is_utc || stamp.offset_seconds.is_some() {
             self.last_ms = UtcMs::new(civil_ms);
@@ -136,7 +136,7 @@ impl LogClock {
 
 /// Gives times of day their date: the day goes on when the clock goes back by hours.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct DayClock {
+pub(crate) struct DayClock {
     /// The day of the newest time.
     day: CivilDay,
     /// That time, milliseconds of the day; none before the first.
@@ -145,12 +145,12 @@ pub struct DayClock {
 
 impl DayClock {
     /// The first time is on this day.
-    pub fn at(day: CivilDay) -> Self {
+    pub(crate) fn at(day: CivilDay) -> Self {
         DayClock { day, newest_ms: None }
     }
 
     /// The first time is after this moment, in a log written in `zone`.
-    pub fn after(at: UtcMs, zone: &TimeZone) -> Self {
+    pub(crate) fn after(at: UtcMs, zone: &TimeZone) -> Self {
         let (day, time_ms) = civil(at, zone);
         DayClock {
             day,
@@ -160,7 +160,7 @@ impl DayClock {
 
     /// The day that the next time of day stands on. A time that is late by less than twelve hours is
     /// out of order, a larger step back is midnight.
-    pub fn day_of(&mut self, time_ms: i64) -> CivilDay {
+    pub(crate) fn day_of(&mut self, time_ms: i64) -> CivilDay {
         let newest_ms = self.newest_ms.unwrap_or(time_ms);
         let back = newest_ms - time_ms;
         if back < -DAY_MS / 2 {
@@ -174,7 +174,7 @@ impl DayClock {
     }
 
     /// The whole stamp of the next time of day.
-    pub fn stamp(&mut self, time: &TimeOfDay) -> Stamp {
+    pub(crate) fn stamp(&mut self, time: &TimeOfDay) -> Stamp {
         let day = self.day_of(time_of_day_ms(time));
         let date = day.date();
         Stamp {
@@ -191,7 +191,7 @@ impl DayClock {
 }
 
 /// Milliseconds since midnight.
-pub fn time_of_day_ms(time: &TimeOfDay) -> i64 {
+pub(crate) fn time_of_day_ms(time: &TimeOfDay) -> i64 {
     let seconds = i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second);
     seconds * 1000 + i64::from(time.millis)
 }

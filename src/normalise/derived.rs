@@ -16,7 +16,7 @@ const DAYS: i64 = 30;
 /// beaten by names that are used.
 const DAYS_MIN: u32 = 2;
 /// The days of a name that an older version derived and did not count: as if it had been used daily.
-pub const ALL_DAYS: u32 = (1 << DAYS) - 1;
+pub(crate) const ALL_DAYS: u32 = (1 << DAYS) - 1;
 
 /// The days on which a name had mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,7 +123,7 @@ struct DerivedName {
 
 /// The names of one source. They are strangers' text: the tables' hash has a key.
 #[derive(Debug, Default)]
-pub struct DerivedNames {
+pub(crate) struct DerivedNames {
     kept: HashMap<String, DerivedName>,
     waiting: HashMap<String, DerivedName>,
     /// Time and day of the line in hand.
@@ -139,7 +139,7 @@ pub struct DerivedNames {
 
 impl DerivedNames {
     /// Takes what an earlier run committed.
-    pub fn load(&mut self, states: impl IntoIterator<Item = NameState>) {
+    pub(crate) fn load(&mut self, states: impl IntoIterator<Item = NameState>) {
         for NameState { name, used, waits } in states {
             let asked = waits.unwrap_or_default();
             let entry = DerivedName {
@@ -157,7 +157,7 @@ impl DerivedNames {
 
     /// Says when the line in hand was written, and what by then may have changed.
     #[inline]
-    pub fn at(&mut self, ts_ms: UtcMs) -> Epoch {
+    pub(crate) fn at(&mut self, ts_ms: UtcMs) -> Epoch {
         self.ts_ms = ts_ms;
         if ts_ms.get().wrapping_sub(self.day.start().get()) as u64 >= DAY_MS as u64 {
             self.day = ts_ms.day();
@@ -168,23 +168,23 @@ impl DerivedNames {
     }
 
     /// Whether a service has this name.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.kept.contains_key(name)
     }
 
     /// How long "no service has this name" holds, where no mail is to count.
-    pub fn unknown(&self) -> Holds {
+    pub(crate) fn unknown(&self) -> Holds {
         Holds::Names(self.epoch.names)
     }
 
     /// How long "this is a service's name" holds.
-    pub fn known(&self) -> Holds {
+    pub(crate) fn known(&self) -> Holds {
         Holds::Day(self.epoch.day)
     }
 
     /// Notes a mail of this name: whether it is a service's now. There are at most `max` services, and at most twice as many
     /// names that wait.
-    pub fn admit(&mut self, name: &str, max: usize) -> bool {
+    pub(crate) fn admit(&mut self, name: &str, max: usize) -> bool {
         let day = self.day;
         if let Some(entry) = self.kept.get_mut(name) {
             entry.changed |= entry.used.note(day);
@@ -281,7 +281,7 @@ impl DerivedNames {
     }
 
     /// What has changed since the last call; the caller commits it with the rows.
-    pub fn changes(&mut self) -> NameChanges {
+    pub(crate) fn changes(&mut self) -> NameChanges {
         let mut put = Vec::new();
         for (entries, waits) in [(&mut self.kept, false), (&mut self.waiting, true)] {
             for (name, entry) in entries.iter_mut().filter(|(_, entry)| entry.changed) {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 const SKEW_MS: i64 = 5 * MINUTE_MS;
 
 /// Arrivals of one Message-ID that are further apart are different mails.
-pub const QUEUE_MS_MAX: i64 = 5 * DAY_MS;
+pub(crate) const QUEUE_MS_MAX: i64 = 5 * DAY_MS;
 
 /// One arrival of a message at one host.
 #[derive(Debug, Clone, PartialEq)]

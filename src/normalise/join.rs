@@ -166,7 +166,7 @@ impl Recall for () {
 }
 
 /// A message whose last line is in hand.
-pub struct Leaving<'j> {
+pub(crate) struct Leaving<'j> {
     entry: OccupiedEntry<'j, QueueId, OpenMessage, DefaultHashBuilder>,
     done: &'j mut Vec<QueueId>,
     recent: &'j mut RecentlyLeft,
@@ -174,12 +174,12 @@ pub struct Leaving<'j> {
 
 impl Leaving<'_> {
     /// The message.
-    pub fn open(&mut self) -> &mut OpenMessage {
+    pub(crate) fn open(&mut self) -> &mut OpenMessage {
         self.entry.get_mut()
     }
 
     /// Removes it. An orphan stays: its arrival may still turn up in an older archive.
-    pub fn leave(self) {
+    pub(crate) fn leave(self) {
         let Leaving { entry, done, recent } = self;
         if entry.get().orphan {
             return;
@@ -218,7 +218,7 @@ impl MessageJoin {
     }
 
     /// Tells the join how many messages the store holds that it has not loaded.
-    pub fn set_evicted(&mut self, count: u64) {
+    pub(crate) fn set_evicted(&mut self, count: u64) {
         self.evicted = count;
     }
 
@@ -269,12 +269,12 @@ impl MessageJoin {
 
     /// The message, if it is in memory.
     #[inline]
-    pub fn in_memory(&mut self, id: &QueueId) -> Option<&mut OpenMessage> {
+    pub(crate) fn in_memory(&mut self, id: &QueueId) -> Option<&mut OpenMessage> {
         self.open.get_mut(id)
     }
 
     /// The message, for a last change before it is done: found once, for both.
-    pub fn leaving(
+    pub(crate) fn leaving(
         &mut self,
         id: &QueueId,
         origins: &mut OriginInterner,
@@ -326,7 +326,7 @@ impl MessageJoin {
     }
 
     /// Adds a message that is not in the queue yet; `nobody` stands in for its sender.
-    pub fn insert_arriving(&mut self, id: QueueId, arriving: Arriving, nobody: OriginId) {
+    pub(crate) fn insert_arriving(&mut self, id: QueueId, arriving: Arriving, nobody: OriginId) {
         let open = OpenMessage {
             origin: nobody,
             slot: None,
@@ -365,7 +365,7 @@ impl MessageJoin {
     }
 
     /// Notes that rows of earlier commits belong to this sender.
-    pub fn amend(&mut self, amendment: Amendment) {
+    pub(crate) fn amend(&mut self, amendment: Amendment) {
         self.amendments.push(amendment);
     }
 
@@ -387,7 +387,7 @@ impl MessageJoin {
     }
 
     /// Drops the quietest messages from memory down to `keep`. Call it only when all changes are committed.
-    pub fn evict(&mut self, keep: usize) {
+    pub(crate) fn evict(&mut self, keep: usize) {
         if self.open.len() <= keep {
             return;
         }
@@ -402,7 +402,7 @@ impl MessageJoin {
     }
 
     /// Renumbers origins after the table was compacted; `map` gives the new number of an old one.
-    pub fn compact_origins(&mut self, origins: &mut OriginInterner) {
+    pub(crate) fn compact_origins(&mut self, origins: &mut OriginInterner) {
         let used: Vec<OriginId> = self.open.values().map(|open| open.origin).collect();
         let map = origins.compact(&used);
         for open in self.open.values_mut() {
@@ -429,7 +429,7 @@ impl OpenMessage {
     }
 
     /// Whether rows of this message may stand in earlier commits.
-    pub fn has_committed_rows(&self) -> bool {
+    pub(crate) fn has_committed_rows(&self) -> bool {
         self.stored
     }
 
@@ -439,7 +439,7 @@ impl OpenMessage {
     }
 
     /// The same of one recipient's copy, by whether it leaves us.
-    pub fn first_copy(&mut self, kind: crate::model::event::Kind, is_away: bool) -> bool {
+    pub(crate) fn first_copy(&mut self, kind: crate::model::event::Kind, is_away: bool) -> bool {
         let bit = 1 << (kind as u32 + if is_away { 0 } else { STAYS });
         let first = self.kinds & bit == 0;
         self.kinds |= bit;
@@ -447,7 +447,7 @@ impl OpenMessage {
     }
 
     /// Marks a recipient as deferred; true the first time. Beyond 64 recipients all count as new.
-    pub fn first_deferral(&mut self, recipient: &[u8]) -> bool {
+    pub(crate) fn first_deferral(&mut self, recipient: &[u8]) -> bool {
         use std::hash::Hasher;
         let mut hasher = rustc_hash::FxHasher::default();
         hasher.write(recipient);

@@ -242,7 +242,6 @@ fn not_stored(told: RowEvidence, is_own: bool) -> Vec<FactKey> {
 
 /// What is known of the sender.
 enum SenderEvidence {
-    /// All.
     Is(Vec<u8>),
     /// The domain.
     AtDomain,

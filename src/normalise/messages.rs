@@ -67,7 +67,7 @@ impl<'c> Messages<'c> {
     }
 
     /// Whether [`Messages::trim`] has something to do.
-    pub fn wants_trim(&self, open_max: usize) -> bool {
+    pub(crate) fn wants_trim(&self, open_max: usize) -> bool {
         self.join.len() > open_max || self.attributor.origins.is_full()
     }
 
@@ -322,7 +322,7 @@ pub(super) fn is_away(attributor: &Attributor, origin: OriginId, reach: Reach) -
 
 /// Time and place of the line in hand.
 #[derive(Debug, Clone, Copy)]
-pub struct LineAt {
+pub(crate) struct LineAt {
     /// UTC milliseconds.
     pub ts_ms: UtcMs,
     /// Where it begins in the log's content.

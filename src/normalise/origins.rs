@@ -27,7 +27,7 @@ pub struct SenderOrigin {
 /// The fields of an [`Origin`], in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-pub enum OriginField {
+pub(crate) enum OriginField {
     /// See [`Origin::service`].
     Service,
     /// See [`Origin::hostgroup`].
@@ -48,7 +48,7 @@ pub enum OriginField {
 const FIELDS: usize = 7;
 
 /// An origin as the numbers of its fields' values.
-pub type Codes = [u32; FIELDS];
+pub(crate) type Codes = [u32; FIELDS];
 
 /// What is known of whoever hands mail in, by name and address.
 #[derive(Debug, Clone, Copy)]
@@ -106,30 +106,25 @@ impl Default for OriginInterner {
 
 /// The origins at one moment, for the thread that encodes them.
 #[derive(Debug, Default)]
-pub struct OriginTable {
+pub(crate) struct OriginTable {
     items: Vec<Codes>,
     texts: [DictionaryValues; FIELDS],
 }
 
 impl OriginTable {
     /// How many origins there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.items.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 
     /// Number of the value of a field; an index into [`OriginTable::values`].
     #[inline]
-    pub fn code(&self, origin: OriginId, field: OriginField) -> u32 {
+    pub(crate) fn code(&self, origin: OriginId, field: OriginField) -> u32 {
         self.items[origin as usize][field as usize]
     }
 
     /// All values of a field, by number; UTF-8.
-    pub fn values(&self, field: OriginField) -> &DictionaryValues {
+    pub(crate) fn values(&self, field: OriginField) -> &DictionaryValues {
         &self.texts[field as usize]
     }
 }
@@ -152,7 +147,7 @@ impl OriginInterner {
 
     /// Whose mail an origin's is.
     #[inline]
-    pub fn mail_origin(&self, id: OriginId) -> MailOrigin {
+    pub(crate) fn mail_origin(&self, id: OriginId) -> MailOrigin {
         let code = self.items[id as usize][OriginField::Origin as usize];
         MailOrigin::ALL.get(code as usize).copied().unwrap_or_default()
     }
@@ -166,7 +161,7 @@ impl OriginInterner {
     }
 
     /// All origins, by number, as they are now; `table` is an old one, whose memory is used again.
-    pub fn write_table(&self, table: &mut OriginTable) {
+    pub(crate) fn write_table(&self, table: &mut OriginTable) {
         table.items.clone_from(&self.items);
         for (values, texts) in table.texts.iter_mut().zip(&self.texts) {
             values.copy_from(texts.values());
@@ -174,7 +169,7 @@ impl OriginInterner {
     }
 
     /// Number of an origin.
-    pub fn intern(&mut self, origin: Origin) -> OriginId {
+    pub(crate) fn intern(&mut self, origin: Origin) -> OriginId {
         let codes = [
             self.text(OriginField::Service, &origin.service),
             self.text(OriginField::Hostgroup, &origin.hostgroup),
@@ -227,7 +222,7 @@ impl OriginInterner {
 
     /// What the facts with this number led to, if they are still those that are asked for.
     #[inline]
-    pub fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, epoch: Epoch) -> Option<SenderOrigin> {
+    pub(crate) fn recalled(&self, at: u32, is_key: impl FnOnce(&[u8]) -> bool, epoch: Epoch) -> Option<SenderOrigin> {
         let known = self.senders.get(at as usize).filter(|_| is_key(self.memo.get(at)))?;
         known.now(epoch)
     }

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 /// Networks that are ours without a word in the configuration: loopback, RFC 1918, the shared space of RFC 6598, link-local
 /// ones, and unique local IPv6 ones.
-pub const DEFAULT_NETWORKS: [&str; 9] = [
+pub(crate) const DEFAULT_NETWORKS: [&str; 9] = [
     "127.0.0.0/8",
     "10.0.0.0/8",
     "172.16.0.0/12",

@@ -4,7 +4,6 @@
 //! domain: the registrable domain of the next hop, else the recipient's. So a name tells by itself whether rates have a
 //! series of it ([`in_rates`]), whatever the configuration was when it was stored.
 
-use super::memo::Memo;
 use super::rules::Pattern;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,9 +15,6 @@ pub const NAMED_MAX: usize = 49;
 
 /// What rates call the providers that have no name.
 pub const OTHER: &str = "other";
-
-/// Domains of which the provider is remembered.
-const REMEMBERED_MAX: usize = 8192;
 
 /// The longest name of a host.
 const NAME_BYTES_MAX: usize = 253;
@@ -214,57 +210,6 @@ fn host_name(name: &[u8]) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Providers of one log's next hops, remembered.
-#[derive(Debug, Default)]
-pub struct ProviderMemo {
-    providers: Providers,
-    by_host: Memo<Box<str>, REMEMBERED_MAX>,
-    by_recipient: Memo<Box<str>, REMEMBERED_MAX>,
-}
-
-impl ProviderMemo {
-    /// Remembers nothing yet.
-    pub fn new(providers: Providers) -> Self {
-        ProviderMemo {
-            providers,
-            ..ProviderMemo::default()
-        }
-    }
-
-    /// See [`Providers::of`].
-    pub fn of(&mut self, hop: NextHop<'_>) -> &str {
-        let ProviderMemo {
-            providers,
-            by_host,
-            by_recipient,
-        } = self;
-        if is_here(hop) {
-            return "";
-        }
-        let is_named = !hop.name.is_empty();
-        let known: &str = match is_named {
-            true => by_host.get(hop.name, |name| {
-                let only = NextHop {
-                    name,
-                    ..NextHop::default()
-                };
-                providers.of(only).into()
-            }),
-            false => "",
-        };
-        if !known.is_empty() {
-            return known;
-        }
-        by_recipient.get(hop.recipient_domain, |recipient_domain| {
-            let only = NextHop {
-                recipient_domain,
-                ..NextHop::default()
-            };
-            providers.of(only).into()
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +230,7 @@ mod tests {
             own("inner", &["*.inner.example.org"]),
             own("google", &["mx.google-partner.example"]),
         ];
-        let mut memo = ProviderMemo::new(Providers::compile(&inputs).unwrap());
+        let providers = Providers::compile(&inputs).unwrap();
         for (name, ip, domain, provider) in [
             ("gmail-smtp-in.l.google.com", "", "gmail.com", "google"),
             ("ASPMX2.GoogleMail.com.", "", "example.org", "google"),
@@ -324,11 +269,7 @@ mod tests {
                 ip: ip.parse().ok(),
                 recipient_domain: domain.as_bytes(),
             };
-            // Twice: as it is worked out, and as it is remembered.
-            for _ in 0..2 {
-                assert_eq!(memo.of(hop), provider, "{name} {ip} {domain}");
-            }
-            assert_eq!(memo.providers.of(hop), provider, "{name} {ip} {domain}");
+            assert_eq!(providers.of(hop), provider, "{name} {ip} {domain}");
         }
     }
 
@@ -374,7 +315,7 @@ mod tests {
             name: b"aspmx.l.google.com",
             ..NextHop::default()
         };
-        assert_eq!(ProviderMemo::default().of(hop), "google");
+        assert_eq!(Providers::default().of(hop), "google");
     }
 
     #[test]

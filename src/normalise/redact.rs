@@ -19,7 +19,7 @@ pub enum LocalParts {
 }
 
 /// Length of a pseudonym in bytes: `~` and 8 base64url characters (48 bits).
-pub const PSEUDONYM_LEN: usize = 9;
+pub(crate) const PSEUDONYM_LEN: usize = 9;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -72,7 +72,7 @@ impl Redactor {
 
     /// Writes what is stored for an address's local part into `out`, which is cleared first, and gives the domain. The
     /// domain goes into the hash so that `root` at two domains gets two pseudonyms. ASCII case does not matter.
-    pub fn local_part<'a>(&self, address: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    pub(crate) fn local_part<'a>(&self, address: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let (local, domain) = split_address(address);
         out.clear();
         match self.mode {
@@ -167,7 +167,7 @@ pub(super) fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// Longest name of a host, a domain or a mailbox that is kept; DNS has no longer ones. What is longer is cut.
-pub const NAME_BYTES_MAX: usize = 255;
+pub(crate) const NAME_BYTES_MAX: usize = 255;
 
 /// The beginning of a name, without half a character at its end.
 pub fn bounded(name: &[u8]) -> &[u8] {
@@ -181,7 +181,7 @@ pub fn bounded(name: &[u8]) -> &[u8] {
 }
 
 /// The same for text.
-pub fn bounded_text<'a>(name: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+pub(crate) fn bounded_text<'a>(name: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let name = name.into();
     if name.len() <= NAME_BYTES_MAX {
         return name;
@@ -197,7 +197,7 @@ pub fn plain_text(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Lower-case text from bytes of a log: names of domains nearly always are plain already.
-pub fn lower_text(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn lower_text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(plain) if bytes.is_ascii() && !bytes.iter().any(u8::is_ascii_uppercase) => Cow::Borrowed(plain),
         _ => Cow::Owned(text(bytes).to_lowercase()),

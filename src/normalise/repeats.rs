@@ -39,7 +39,7 @@ pub fn second(ts_ms: UtcMs) -> UtcS {
 ///
 /// Nearly every line has one: it is made of sixteen bytes a step.
 #[inline]
-pub fn event_key<const N: usize>(kind: Kind, ts_ms: UtcMs, ip: Option<IpAddr>, parts: [&[u8]; N]) -> u64 {
+pub(crate) fn event_key<const N: usize>(kind: Kind, ts_ms: UtcMs, ip: Option<IpAddr>, parts: [&[u8]; N]) -> u64 {
     let bits = match ip {
         Some(IpAddr::V4(ip)) => u128::from(ip.to_bits()),
         Some(IpAddr::V6(ip)) => ip.to_bits(),
@@ -83,7 +83,7 @@ fn fold_text(key: u64, text: &[u8]) -> u64 {
 
 /// What tells a refusal that names no message from others: its line without the head. None where no process is named: two
 /// may say the same.
-pub fn refusal_key(ts_ms: UtcMs, envelope: &Envelope<'_>) -> Option<u64> {
+pub(crate) fn refusal_key(ts_ms: UtcMs, envelope: &Envelope<'_>) -> Option<u64> {
     let pid = envelope.pid?.to_le_bytes();
     Some(event_key(
         Kind::Rejected,
@@ -279,13 +279,13 @@ impl RecentlyLeft {
 
     /// Notes a refusal by a process that serves many clients, one after the other: what it says again in the second is a copy
     /// only in the line behind (lines stand at `offset`, and the next at `end`), or where others were copies lately.
-    pub fn is_copied_refusal(&mut self, refusal: u64, (offset, end): (u64, u64), ts_ms: UtcMs) -> bool {
+    pub(crate) fn is_copied_refusal(&mut self, refusal: u64, (offset, end): (u64, u64), ts_ms: UtcMs) -> bool {
         let is_behind = self.last_refusal.replace((refusal, end)) == Some((refusal, offset));
         !self.is_new_refusal(refusal) && (is_behind || self.has_copies(ts_ms))
     }
 
     /// Notes a refusal; false if it was noted before.
-    pub fn is_new_refusal(&mut self, refusal: u64) -> bool {
+    pub(crate) fn is_new_refusal(&mut self, refusal: u64) -> bool {
         if self.refused.contains(&refusal) {
             return false;
         }

@@ -64,7 +64,7 @@ impl Redactor {
     }
 
     /// As [`Redactor::sample`], for the value of a field: one that is an address by its name need not look like one.
-    pub fn field_sample(&self, field: &str, value: &[u8], bytes_max: usize) -> Vec<u8> {
+    pub(crate) fn field_sample(&self, field: &str, value: &[u8], bytes_max: usize) -> Vec<u8> {
         let is_key = |key: &&[u8]| key.eq_ignore_ascii_case(field.as_bytes());
         let is_address = field == "A" || KEYS.iter().chain(&ACCOUNTS).any(is_key);
         match memchr::memchr(b'@', value) {
@@ -75,7 +75,7 @@ impl Redactor {
 }
 
 /// A text whose local parts are all one word: for what is compared, not looked up.
-pub fn shapeless(text: &[u8], bytes_max: usize) -> Vec<u8> {
+pub(crate) fn shapeless(text: &[u8], bytes_max: usize) -> Vec<u8> {
     let mut out = without_local_parts(whole_words(text, 4 * bytes_max), &|_| b"x".to_vec());
     out.truncate(bytes_max);
     out

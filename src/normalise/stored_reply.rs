@@ -3,7 +3,7 @@
 use mailpulse_parsers::reply::{Enhanced, Reason, classify, classify_with_dsn, reply_in};
 
 /// The class of stored words, as the log's format classifies them; none if they do not tell, or if nobody knows the format.
-pub fn reason_of(source: &str, words: &str, enhanced_code: &str) -> Option<&'static str> {
+pub(crate) fn reason_of(source: &str, words: &str, enhanced_code: &str) -> Option<&'static str> {
     let text = words.as_bytes();
     let reply = match source {
         "exim" => classify(reply_in(text).unwrap_or(text)),

@@ -16,7 +16,7 @@ const BYTES_MAX: u64 = 16 << 20;
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// What such a file lists.
-pub trait PlannedEntry: Serialize + DeserializeOwned {
+pub(crate) trait PlannedEntry: Serialize + DeserializeOwned {
     /// Most that are kept; beyond it the one that ended first is forgotten.
     const MAX: usize;
 
@@ -36,7 +36,7 @@ pub trait PlannedEntry: Serialize + DeserializeOwned {
 /// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PlannedList<T> {
+pub(crate) struct PlannedList<T> {
     /// The number that was given last: none is given twice.
     last: u64,
     /// In the order in which they were added.
@@ -57,7 +57,7 @@ impl<T: PlannedEntry> PlannedList<T> {
     ///
     /// # Errors
     /// What is wrong with it, or that none of the others is over.
-    pub fn add(&mut self, mut entry: T, now_ms: UtcMs) -> io::Result<u64> {
+    pub(crate) fn add(&mut self, mut entry: T, now_ms: UtcMs) -> io::Result<u64> {
         if let Some(why) = entry.problem() {
             return Err(io::Error::new(ErrorKind::InvalidInput, why));
         }
@@ -81,7 +81,7 @@ impl<T: PlannedEntry> PlannedList<T> {
 ///
 /// # Errors
 /// It cannot be read, or is damaged ([`ErrorKind::InvalidData`]).
-pub fn load<T: PlannedEntry>(path: &Path) -> io::Result<PlannedList<T>> {
+pub(crate) fn load<T: PlannedEntry>(path: &Path) -> io::Result<PlannedList<T>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(PlannedList::default()),
         opened => opened?,
@@ -105,7 +105,7 @@ pub fn load<T: PlannedEntry>(path: &Path) -> io::Result<PlannedList<T>> {
 ///
 /// # Errors
 /// It cannot be read or written, or the change fails: then nothing is written.
-pub fn change<T: PlannedEntry, R>(
+pub(crate) fn change<T: PlannedEntry, R>(
     path: &Path,
     change: impl FnOnce(&mut PlannedList<T>) -> io::Result<R>,
 ) -> io::Result<R> {

@@ -41,11 +41,9 @@ pub struct KeptSilence {
     pub id: u64,
     /// What is silenced.
     pub target: SilenceTarget,
-    /// Beginning.
     pub from_ms: UtcMs,
     /// End, exclusive.
     pub until_ms: UtcMs,
-    /// Why.
     pub reason: String,
 }
 
@@ -85,12 +83,10 @@ impl PlannedEntry for KeptSilence {
 /// A deployment or another change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WorkMark {
+pub(crate) struct WorkMark {
     /// Its number.
     pub id: u64,
-    /// When.
     pub at_ms: UtcMs,
-    /// What.
     pub text: String,
     /// The service that it concerns; `None` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]

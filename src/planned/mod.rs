@@ -10,14 +10,14 @@ mod silence;
 mod words;
 
 use crate::model::time::Minute;
-pub use entries::{PlannedEntry, PlannedList, change, load};
-pub use entry::{KeptSilence, SilenceTarget, WorkMark};
-pub use silence::{AlarmSubject, AlertSilence, SilenceHours, SilencedSpan};
-pub use words::{REASON_MAX, TEXT_MAX, checked};
+pub(crate) use entries::{PlannedEntry, PlannedList, change, load};
+pub(crate) use entry::{KeptSilence, SilenceTarget, WorkMark};
+pub(crate) use silence::{AlarmSubject, AlertSilence, SilenceHours, SilencedSpan};
+pub(crate) use words::{REASON_MAX, TEXT_MAX, checked};
 
 /// All that is planned, and was.
 #[derive(Debug, Clone, Default)]
-pub struct Planned {
+pub(crate) struct Planned {
     /// What is not reported: the configuration's first.
     pub silences: Vec<AlertSilence>,
     /// What was done.
@@ -27,7 +27,12 @@ pub struct Planned {
 impl Planned {
     /// What holds an alarm back that was found at a minute since 1970, and until when.
     #[must_use]
-    pub fn held(&self, subject: AlarmSubject<'_>, detected: Minute, ended: Option<Minute>) -> Option<SilencedSpan<'_>> {
+    pub(crate) fn held(
+        &self,
+        subject: AlarmSubject<'_>,
+        detected: Minute,
+        ended: Option<Minute>,
+    ) -> Option<SilencedSpan<'_>> {
         silence::held(&self.silences, subject, detected, ended)
     }
 }

@@ -49,7 +49,6 @@ pub struct AlertSilence {
     pub hostgroup: Option<GlobMatcher>,
     /// Which providers.
     pub provider: Option<GlobMatcher>,
-    /// Beginning.
     pub from: Option<Timestamp>,
     /// End, exclusive.
     pub until: Option<Timestamp>,
@@ -191,7 +190,7 @@ impl AlertSilence {
 
 /// For how long an alarm was, or is, held back.
 #[derive(Debug, Clone, Copy)]
-pub struct SilencedSpan<'s> {
+pub(crate) struct SilencedSpan<'s> {
     /// By what, when it was found.
     pub by: &'s AlertSilence,
     /// The minute in which it is reported if it lasts; `None` while no end is in sight.

@@ -3,15 +3,15 @@
 use mailpulse_parsers::harmless::deceives;
 
 /// Longest reason, characters.
-pub const REASON_MAX: usize = 300;
+pub(crate) const REASON_MAX: usize = 300;
 /// Longest text of a mark, characters.
-pub const TEXT_MAX: usize = 200;
+pub(crate) const TEXT_MAX: usize = 200;
 
 /// The text as it is kept, or what is wrong with it.
 ///
 /// # Errors
 /// It is empty, too long, or has control or invisible characters.
-pub fn checked(text: &str, max: usize) -> Result<String, String> {
+pub(crate) fn checked(text: &str, max: usize) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("is empty".to_owned());

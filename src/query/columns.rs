@@ -4,7 +4,7 @@
 pub const TABLES: [&str; 3] = ["events", "rates", "sources"];
 
 /// Columns of `events`, in the order of `SELECT *`.
-pub const EVENT_COLUMNS: [&str; 37] = [
+pub(crate) const EVENT_COLUMNS: [&str; 37] = [
     "event_id",
     "ts",
     "ts_ms",
@@ -45,7 +45,7 @@ pub const EVENT_COLUMNS: [&str; 37] = [
 ];
 
 /// Columns of `rates`, in the order of `SELECT *`.
-pub const RATE_COLUMNS: [&str; 14] = [
+pub(crate) const RATE_COLUMNS: [&str; 14] = [
     "ts_ms",
     "service",
     "hostgroup",
@@ -63,7 +63,7 @@ pub const RATE_COLUMNS: [&str; 14] = [
 ];
 
 /// Columns of `sources`, in the order of `SELECT *`.
-pub const SOURCE_COLUMNS: [&str; 11] = [
+pub(crate) const SOURCE_COLUMNS: [&str; 11] = [
     "ts_ms",
     "host",
     "source",

@@ -1,6 +1,6 @@
 //! Who answers: the embedded store, or a ClickHouse that holds what was sent to it. The same questions, the same rows.
 
-use super::mark::HistoryMark;
+use super::history_version::HistoryVersion;
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, rates};
 use super::series::SeriesSet;
@@ -80,10 +80,10 @@ pub trait MailHistory {
     fn identity(&self) -> Result<String, QueryError>;
 
     /// What the minutes of a window are like now.
-    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError>;
+    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError>;
 
     /// The first of the minutes `[from, to)` of which rows came or changed since the mark was made.
-    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError>;
+    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError>;
 
     /// The newest event in a window; on a server, its minute. It reads no row before the window.
     fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError>;
@@ -183,13 +183,13 @@ impl MailHistory for Store {
         Ok(Store::identity(self)?)
     }
 
-    fn mark(&self, _window: Window) -> Result<HistoryMark, QueryError> {
+    fn mark(&self, _window: Window) -> Result<HistoryVersion, QueryError> {
         let newest = self.changed_minutes().newest()?;
-        Ok(HistoryMark::Commits(vec![(Minute::MIN, newest)]))
+        Ok(HistoryVersion::Commits(vec![(Minute::MIN, newest)]))
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
-        let HistoryMark::Commits(known) = mark else {
+    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+        let HistoryVersion::Commits(known) = mark else {
             return Ok(Some(from));
         };
         let changes = self.changed_minutes();

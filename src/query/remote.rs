@@ -1,7 +1,7 @@
 //! The history that a ClickHouse holds.
 
 use super::history::{MailHistory, SourceSummary};
-use super::mark::{Digests, HistoryMark};
+use super::history_version::{Digests, HistoryVersion};
 use super::named::{NamedQuery, Value};
 use super::rates::{RateQuestion, checked, collect};
 use super::series::SeriesSet;
@@ -32,15 +32,15 @@ impl MailHistory for ClickHouseClient {
         Ok(format!("{}:{}/{}", place.host, place.port, place.database))
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
+    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
         let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
-        Ok(HistoryMark::Digests(digests(self, from, to)?))
+        Ok(HistoryVersion::Digests(digests(self, from, to)?))
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         match mark {
-            HistoryMark::Digests(known) => Ok(known.first_difference(&digests(self, from, to)?, from, to)),
-            HistoryMark::Commits(_) => Ok(Some(from)),
+            HistoryVersion::Digests(known) => Ok(known.first_difference(&digests(self, from, to)?, from, to)),
+            HistoryVersion::Commits(_) => Ok(Some(from)),
         }
     }
 

@@ -333,7 +333,7 @@ impl SeriesSet {
 }
 
 /// Smallest nice step, milliseconds, that is a multiple of `base_ms` and cuts `span_ms` into at most `columns_max`.
-pub fn nice_step_ms(span_ms: i64, base_ms: i64, columns_max: usize) -> i64 {
+pub(crate) fn nice_step_ms(span_ms: i64, base_ms: i64, columns_max: usize) -> i64 {
     let (base_ms, columns) = (base_ms.max(1), columns_max.max(1) as i64);
     let fits = |step: i64| span_ms <= step.saturating_mul(columns);
     if fits(base_ms) {

@@ -1,7 +1,7 @@
 //! A history of which other mail than ours that leaves is judged: `--direction` of `detect` and `incident`.
 
 use super::history::{MailHistory, SourceSummary};
-use super::mark::HistoryMark;
+use super::history_version::HistoryVersion;
 use super::named::{NamedQuery, Value};
 use super::rates::RateQuestion;
 use super::series::SeriesSet;
@@ -37,11 +37,11 @@ impl MailHistory for ViewedHistory<'_> {
         })
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
+    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
         self.inner.mark(window)
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         self.inner.first_change(mark, from, to)
     }
 

@@ -1,6 +1,6 @@
 //! One run over the logs of a plan: what the store had lost first, then what it does not know.
 
-use super::copies::copy_catalogue;
+use super::catalogue_copies::copy_catalogue;
 use crate::config::Config;
 use crate::ingest::report::SourceReport;
 use crate::ingest::{self, Progress, Reread, RunLimits, cover};
@@ -11,7 +11,7 @@ use anyhow::Result;
 
 /// What a run did.
 #[derive(Debug)]
-pub struct Backfilled {
+pub(crate) struct Backfilled {
     /// The store, open.
     pub store: Store,
     /// Rows that were missing, and were read again.
@@ -24,7 +24,7 @@ pub struct Backfilled {
 ///
 /// # Errors
 /// The store cannot be opened or written.
-pub fn read(
+pub(crate) fn read(
     setup: &Setup,
     mut config: Config,
     plan: &Plan,

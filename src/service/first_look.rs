@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Bytes that are read of each log, the newest.
-pub const LOOK_BYTES: u64 = 16 << 20;
+pub(crate) const LOOK_BYTES: u64 = 16 << 20;
 
 /// MTAs, whose logs say who hands mail in.
 const MTAS: [&str; 2] = ["exim", "postfix"];
@@ -56,7 +56,7 @@ impl Progress for Silent {
 ///
 /// # Errors
 /// There is no room for a copy of it, or it cannot be read.
-pub fn ours(root: &Path, logs: &[DiscoveredLog]) -> Result<Vec<OursProposal>> {
+pub(crate) fn ours(root: &Path, logs: &[DiscoveredLog]) -> Result<Vec<OursProposal>> {
     let scratch = ScratchFolder::create().context("a temporary folder")?;
     let mut text = "[store]\nurl = \"store\"\n".to_owned();
     for log in logs.iter().filter(|log| MTAS.contains(&log.kind)) {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
 
 /// An order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub(crate) enum Told {
     /// End: what was read is kept.
     Stop,
     /// Take the configuration anew.
@@ -15,7 +15,7 @@ pub enum Told {
 
 /// SIGTERM, SIGINT and SIGHUP.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -26,7 +26,7 @@ impl Signals {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn new() -> Result<Signals> {
+    pub(crate) fn new() -> Result<Signals> {
         Ok(Signals {
             terminate: signal(SignalKind::terminate()).context("signals")?,
             interrupt: signal(SignalKind::interrupt()).context("signals")?,
@@ -35,7 +35,7 @@ impl Signals {
     }
 
     /// The next one.
-    pub async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> Told {
         tokio::select! {
             _ = self.terminate.recv() => Told::Stop,
             _ = self.interrupt.recv() => Told::Stop,
@@ -46,7 +46,7 @@ impl Signals {
 
 /// Where orders come from.
 #[derive(Debug)]
-pub enum Orders {
+pub(crate) enum Orders {
     /// The process' signals.
     Signals(Signals),
     /// A supervisor; one that is gone means that it is over.
@@ -55,7 +55,7 @@ pub enum Orders {
 
 impl Orders {
     /// The next one.
-    pub async fn next(&mut self) -> Told {
+    pub(crate) async fn next(&mut self) -> Told {
         match self {
             Orders::Signals(signals) => signals.next().await,
             Orders::Supervisor(orders) => orders.recv().await.unwrap_or(Told::Stop),
@@ -63,7 +63,7 @@ impl Orders {
     }
 
     /// One that has come already, for those who look in between; of a supervisor alone.
-    pub fn come(&mut self) -> Option<Told> {
+    pub(crate) fn come(&mut self) -> Option<Told> {
         match self {
             Orders::Signals(_) => None,
             Orders::Supervisor(orders) => match orders.try_recv() {

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// What a command says beside the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// What is served.
     pub paths: ServedPaths,
     /// What this process commits, if it does.
@@ -39,7 +39,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const GRAPHS_AFTER: Duration = Duration::from_secs(10);
 
 /// Pages whose port is taken, and that are not served yet.
-pub struct BoundPages {
+pub(crate) struct BoundPages {
     runtime: Runtime,
     setup: Setup,
     serving: Serving,
@@ -118,7 +118,7 @@ impl BoundPages {
     ///
     /// # Errors
     /// The configuration would show the pages to others; the port is taken; the token cannot be read.
-    pub fn new(setup: &Setup, config: Config, serving: Serving) -> Result<BoundPages> {
+    pub(crate) fn new(setup: &Setup, config: Config, serving: Serving) -> Result<BoundPages> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(config.serve.questions_max + THREADS)
@@ -139,7 +139,7 @@ impl BoundPages {
     ///
     /// # Errors
     /// The listener has no address.
-    pub fn url(&self) -> Result<String> {
+    pub(crate) fn url(&self) -> Result<String> {
         let address = self.pages.listener.local_addr().context("the listener")?;
         Ok(format!("http://{address}{}", self.pages.app.overview()))
     }
@@ -148,7 +148,7 @@ impl BoundPages {
     ///
     /// # Errors
     /// Signals cannot be waited for.
-    pub fn run(mut self) -> Result<()> {
+    pub(crate) fn run(mut self) -> Result<()> {
         self.announces_itself = true;
         let signals = self.runtime.block_on(async { Signals::new() })?;
         self.run_by(Orders::Signals(signals))
@@ -158,7 +158,7 @@ impl BoundPages {
     ///
     /// # Errors
     /// The listener fails.
-    pub fn run_by(self, mut orders: Orders) -> Result<()> {
+    pub(crate) fn run_by(self, mut orders: Orders) -> Result<()> {
         let BoundPages {
             runtime,
             setup,

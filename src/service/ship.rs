@@ -6,8 +6,8 @@
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::service::backoff::{AGAIN, Failures, panic_words};
-use crate::service::lasting_note::LastingNote;
 use crate::service::log_throttle::LogThrottle;
+use crate::service::stored_trouble::StoredTrouble;
 use crate::setup::Setup;
 use crate::store::clickhouse::ship::{SendStep, Shipper};
 use crate::store::clickhouse::{ClickHouseError, ClientOptions, Endpoint};
@@ -120,14 +120,14 @@ impl Sender {
 /// What is told of the sender, and kept in the store for `status`.
 struct Notes {
     told: LogThrottle,
-    kept: LastingNote,
+    kept: StoredTrouble,
 }
 
 impl Notes {
     fn new(folder: PathBuf) -> Self {
         Notes {
             told: LogThrottle::default(),
-            kept: LastingNote::new(folder, TOPIC),
+            kept: StoredTrouble::new(folder, TOPIC),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 
 /// What the reading does.
 #[derive(Debug, Clone, Default)]
-pub struct ReadingPulse {
+pub(crate) struct ReadingPulse {
     /// It is in a round.
     pub busy: Arc<AtomicBool>,
     /// Counts what it has done.
@@ -17,7 +17,7 @@ pub struct ReadingPulse {
 
 /// The watchdog of this process.
 #[derive(Debug)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     ticks: Option<tokio::time::Interval>,
     seen: u64,
 }
@@ -25,7 +25,7 @@ pub struct Watchdog {
 impl Watchdog {
     /// As systemd asks for it; within a tokio runtime.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ticks = sd_notify::watchdog_enabled().map(|limit| {
             let mut ticks = tokio::time::interval(limit / 3);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,12 +36,12 @@ impl Watchdog {
 
     /// One that somebody else feeds.
     #[must_use]
-    pub fn elsewhere() -> Self {
+    pub(crate) fn elsewhere() -> Self {
         Watchdog { ticks: None, seen: 0 }
     }
 
     /// When it is to be fed.
-    pub async fn tick(&mut self) {
+    pub(crate) async fn tick(&mut self) {
         match &mut self.ticks {
             Some(ticks) => _ = ticks.tick().await,
             None => std::future::pending().await,
@@ -49,7 +49,7 @@ impl Watchdog {
     }
 
     /// Feeds it. A round that goes on for long is alive as long as it reads.
-    pub fn ping(&mut self, reading: &ReadingPulse) {
+    pub(crate) fn ping(&mut self, reading: &ReadingPulse) {
         let done = reading.alive.load(Ordering::Relaxed);
         if !reading.busy.load(Ordering::Relaxed) || done != self.seen {
             let _ = sd_notify::notify(&[NotifyState::Watchdog]);

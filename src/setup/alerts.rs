@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where `watch` keeps what it told, for every store that it may watch and for each owner.
-pub fn alerts_path(config: &Config) -> PathBuf {
+pub(crate) fn alerts_path(config: &Config) -> PathBuf {
     let place = config.store.remote.as_ref();
     let place = place.map(|place| format!("-{}-{}", place.host, place.database));
     let owner = config.detect.owner.as_ref().map(|owner| format!("-{owner}"));
@@ -24,7 +24,7 @@ pub fn alerts_path(config: &Config) -> PathBuf {
 }
 
 /// Where `watch` keeps what the detection knows: beside what it told, and under the same lock.
-pub fn kept_path(config: &Config) -> PathBuf {
+pub(crate) fn kept_path(config: &Config) -> PathBuf {
     let alerts = alerts_path(config);
     let stem = alerts.file_stem().and_then(|stem| stem.to_str()).unwrap_or(FILE);
     alerts.with_file_name(stem.replacen("alerts", "detection", 1))
@@ -35,7 +35,7 @@ pub fn kept_path(config: &Config) -> PathBuf {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
+pub(crate) fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
     let path = alerts_path(config);
     match AlertState::load(&path) {
         Err(error) if error.kind() == ErrorKind::InvalidData => {
@@ -54,7 +54,7 @@ pub fn alert_state(config: &Config) -> Result<(AlertState, Option<String>)> {
 ///
 /// # Errors
 /// A key or a certificate cannot be read.
-pub fn channels(setup: &Setup, config: &Config) -> Result<Vec<Box<dyn AlertChannel>>> {
+pub(crate) fn channels(setup: &Setup, config: &Config) -> Result<Vec<Box<dyn AlertChannel>>> {
     let channel = |configured: &ConfiguredAlert| -> Result<Box<dyn AlertChannel>> {
         let links = links(setup, config, configured);
         Ok(match &configured.alert {
@@ -108,7 +108,7 @@ fn url_base(config: &Config) -> Option<String> {
 ///
 /// # Errors
 /// A certificate cannot be read.
-pub fn heartbeats(config: &Config) -> Result<Vec<DeadMansSwitch>> {
+pub(crate) fn heartbeats(config: &Config) -> Result<Vec<DeadMansSwitch>> {
     let heartbeat = |configured: &ConfiguredHeartbeat| -> Result<DeadMansSwitch> {
         let server = &configured.server;
         Ok(DeadMansSwitch::new(&server.url, configured.every, authorities(server)?))

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 /// The machine's time.
-pub fn machine_time() -> MachineTime {
+pub(crate) fn machine_time() -> MachineTime {
     let wall_ms = now_ms();
     let (boot, uptime_ms) = boot().unwrap_or_else(process);
     MachineTime {
@@ -17,7 +17,7 @@ pub fn machine_time() -> MachineTime {
 }
 
 /// The configured retention as of now.
-pub fn retention(days: u32) -> Retention {
+pub(crate) fn retention(days: u32) -> Retention {
     Retention {
         days,
         machine: machine_time(),

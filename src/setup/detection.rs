@@ -10,18 +10,18 @@ use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 /// What the detection knows, as `watch` keeps it.
-pub fn kept(config: &Config) -> Kept {
+pub(crate) fn kept(config: &Config) -> Kept {
     Kept::new(&kept_path(config))
 }
 
 /// The same for who asks often and may not write: what it finds out itself stays in memory.
-pub fn kept_in_memory(config: &Config) -> Kept {
+pub(crate) fn kept_in_memory(config: &Config) -> Kept {
     Kept::with_memory(&kept_path(config))
 }
 
 /// What a command says instead of the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Declared holidays.
     pub holidays: Option<Holidays>,
     /// Zone whose hours the services follow.
@@ -31,7 +31,7 @@ pub struct Overrides {
 }
 
 /// The detection's options. Zone and holidays of a command hold for services that have none of their own.
-pub fn options(config: &Config, overrides: &Overrides) -> Options {
+pub(crate) fn options(config: &Config, overrides: &Overrides) -> Options {
     let mut options = Options::default();
     let usual = Tuning::default();
     options.tuning = Tuning {

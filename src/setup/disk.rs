@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// The disk that a folder is on, or will be on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DiskRoom {
+pub(crate) struct DiskRoom {
     /// Bytes that this user may still write.
     pub free: u64,
     /// All of its bytes.
@@ -14,7 +14,7 @@ pub struct DiskRoom {
 impl DiskRoom {
     /// That of a folder; nothing where no parent of it exists, or the system does not say.
     #[must_use]
-    pub fn of(folder: &Path) -> Option<DiskRoom> {
+    pub(crate) fn of(folder: &Path) -> Option<DiskRoom> {
         let there = folder.ancestors().find(|path| path.exists())?;
         let disk = rustix::fs::statvfs(there).ok()?;
         Some(DiskRoom {

@@ -16,7 +16,7 @@ const LISTED: usize = 20;
 ///
 /// # Errors
 /// A name is unknown: which there are, the likeliest first. The store cannot be read.
-pub fn check(store: &dyn MailHistory, config: &Config, by: By, flag: &str, names: &[String]) -> Result<()> {
+pub(crate) fn check(store: &dyn MailHistory, config: &Config, by: By, flag: &str, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub fn check(store: &dyn MailHistory, config: &Config, by: By, flag: &str, names
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_glob(store: &dyn MailHistory, config: &Config, kind: &str, name: &str) -> Result<()> {
+pub(crate) fn check_glob(store: &dyn MailHistory, config: &Config, kind: &str, name: &str) -> Result<()> {
     let by = match kind {
         "service" => Some(By::Service),
         "relay" => Some(By::Relay),

@@ -42,7 +42,7 @@ const LIMITS: [Limit; 18] = [
 
 /// One limit, and how much of it is in use.
 #[derive(Debug)]
-pub struct LimitUse {
+pub(crate) struct LimitUse {
     /// Its key in the configuration.
     pub key: &'static str,
     /// What it is set to.
@@ -59,7 +59,7 @@ pub struct LimitUse {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn limits_in_use(store: &Backend, config: &Config, rows: &[SourceStatus]) -> Result<Vec<LimitUse>> {
+pub(crate) fn limits_in_use(store: &Backend, config: &Config, rows: &[SourceStatus]) -> Result<Vec<LimitUse>> {
     let locals = rows.iter().filter_map(|row| row.source.local.as_ref());
     let open_messages = locals.map(|local| local.open_messages).max();
     let (outbox_mib, services, lost_found_mib) = match store {

@@ -5,7 +5,7 @@ use crate::normalise::ours::ThisMachine;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// This machine. Where the kernel tells no addresses, it has none.
-pub fn this_machine() -> ThisMachine {
+pub(crate) fn this_machine() -> ThisMachine {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let mut addresses = local_v4(&read("/proc/net/fib_trie"));
     addresses.extend(local_v6(&read("/proc/net/if_inet6")));

@@ -1,19 +1,19 @@
 //! Configuration, store and rules joined, for whatever runs on them.
 
-pub mod alerts;
-pub mod check;
-pub mod clock;
-pub mod detection;
-pub mod disk;
-pub mod doctor;
-pub mod known_names;
-pub mod limits;
-pub mod machine;
-pub mod overview;
-pub mod plan;
-pub mod planned;
-pub mod redundancy;
-pub mod zones;
+pub(crate) mod alerts;
+pub(crate) mod check;
+pub(crate) mod clock;
+pub(crate) mod detection;
+pub(crate) mod disk;
+pub(crate) mod doctor;
+pub(crate) mod known_names;
+pub(crate) mod limits;
+pub(crate) mod machine;
+pub(crate) mod overview;
+pub(crate) mod plan;
+pub(crate) mod planned;
+pub(crate) mod redundancy;
+pub(crate) mod zones;
 
 use crate::config::{Config, ConfigError, DEFAULT_PATH, HostOf, load_key, load_or_create_key, this_host};
 use crate::ingest::RunLimits;
@@ -221,7 +221,7 @@ impl Setup {
 }
 
 /// Who is ours: what the configuration says, the hosts of its sources, and this machine.
-pub fn ours(config: &Config) -> Result<Ours> {
+pub(crate) fn ours(config: &Config) -> Result<Ours> {
     let mut ours = Ours::compile(&config.ours).map_err(|why| anyhow!("[ours]: {why}"))?;
     for source in &config.sources {
         match &source.host {
@@ -240,7 +240,7 @@ pub fn ours(config: &Config) -> Result<Ours> {
 }
 
 /// Services that whole logs have, by their sources or their kinds.
-pub fn services_of_logs(config: &Config) -> Vec<String> {
+pub(crate) fn services_of_logs(config: &Config) -> Vec<String> {
     let configured = config.sources.iter().filter_map(|source| source.service.clone());
     // Logs that no source names have them too.
     let usual = LOG_KINDS
@@ -250,7 +250,7 @@ pub fn services_of_logs(config: &Config) -> Vec<String> {
 }
 
 /// What a configuration holds, in a few words.
-pub fn config_words(config: &Config) -> String {
+pub(crate) fn config_words(config: &Config) -> String {
     let some = |count: usize, what: &str| human::counted(count as u64, what);
     format!(
         "{}, {}, {}, {}",
@@ -267,7 +267,7 @@ pub fn config_words(config: &Config) -> String {
 }
 
 /// Who vouches for a ClickHouse over TLS, if it is not the machine's authorities.
-pub fn clickhouse_authorities(config: &Config) -> Result<Option<ServerAuthorities>> {
+pub(crate) fn clickhouse_authorities(config: &Config) -> Result<Option<ServerAuthorities>> {
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
         let pem = std::fs::read(path).with_context(|| name.clone())?;
@@ -278,7 +278,7 @@ pub fn clickhouse_authorities(config: &Config) -> Result<Option<ServerAuthoritie
 }
 
 /// Commands that work on segments say so where the store is a ClickHouse.
-pub fn embedded(config: &Config) -> Result<()> {
+pub(crate) fn embedded(config: &Config) -> Result<()> {
     match &config.store.remote {
         None => Ok(()),
         Some(place) => bail!(
@@ -289,7 +289,7 @@ pub fn embedded(config: &Config) -> Result<()> {
 }
 
 /// All errors of a configuration, a line each.
-pub fn listed(errors: &[ConfigError]) -> String {
+pub(crate) fn listed(errors: &[ConfigError]) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     format!(
         "{} in the configuration\n{}",

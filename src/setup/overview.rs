@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// As of when an overview is, and what of it is shown.
 #[derive(Debug, Clone, Copy)]
-pub struct OverviewAsked {
+pub(crate) struct OverviewAsked {
     /// The time on the clock, UTC milliseconds.
     pub now_ms: UtcMs,
     /// It stands still: what comes later is not known.
@@ -28,7 +28,7 @@ pub struct OverviewAsked {
 ///
 /// # Errors
 /// The store does not answer, or what `watch` left cannot be read.
-pub fn overview_of(
+pub(crate) fn overview_of(
     store: &dyn MailHistory,
     config: &Config,
     kept: &Kept,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// Which logs are read, and what is wrong with the paths.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Jobs, one a host.
     pub jobs: Vec<Job>,
     /// Problems, safe to go on.
@@ -23,7 +23,7 @@ pub struct Plan {
 
 impl Plan {
     /// All files, in the order of reading.
-    pub fn files(&self) -> impl Iterator<Item = &Found> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Found> {
         let families = self.jobs.iter().flat_map(|job| &job.families);
         families.flat_map(|(_, family)| &family.files)
     }
@@ -31,7 +31,7 @@ impl Plan {
 
 /// The logs at `paths`, or all configured ones, by host. A file that a configured source matches takes its host
 /// and zone; any other takes those of `args`.
-pub fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
+pub(crate) fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, limits: &Limits) -> Result<Plan> {
     let unnamed = Unnamed::of(args, limits)?;
     let all = paths.is_empty();
     let paths: Vec<PathBuf> = if all {
@@ -90,7 +90,7 @@ fn job<'j>(jobs: &'j mut Jobs, host: String, kind: &'static str) -> &'j mut Job 
 
 /// What the command line says of files that no source names.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct UnnamedArgs<'a> {
+pub(crate) struct UnnamedArgs<'a> {
     /// Whose they are; default: this host's.
     pub host: Option<&'a str>,
     /// Zone of their clock; default UTC.

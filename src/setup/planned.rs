@@ -9,12 +9,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where the silences are that people added.
-pub fn silences_path(config: &Config) -> PathBuf {
+pub(crate) fn silences_path(config: &Config) -> PathBuf {
     beside_alerts(config, "silences")
 }
 
 /// Where the marks are.
-pub fn marks_path(config: &Config) -> PathBuf {
+pub(crate) fn marks_path(config: &Config) -> PathBuf {
     beside_alerts(config, "marks")
 }
 
@@ -28,7 +28,7 @@ fn beside_alerts(config: &Config, name: &str) -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn planned(config: &Config) -> Result<Planned> {
+pub(crate) fn planned(config: &Config) -> Result<Planned> {
     let kept = entries::<KeptSilence>(&silences_path(config))?.entries;
     let kept = kept
         .iter()
@@ -44,7 +44,7 @@ pub fn planned(config: &Config) -> Result<Planned> {
 ///
 /// # Errors
 /// It cannot be read, and what to do about it.
-pub fn entries<T: PlannedEntry>(path: &Path) -> Result<PlannedList<T>> {
+pub(crate) fn entries<T: PlannedEntry>(path: &Path) -> Result<PlannedList<T>> {
     load(path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
             let hint = crate::store::readers(path).unwrap_or_default();
@@ -66,7 +66,7 @@ fn unusable(path: &Path, error: &std::io::Error) -> anyhow::Error {
 ///
 /// # Errors
 /// It cannot be changed, and what to do about it.
-pub fn change<T: PlannedEntry, R>(
+pub(crate) fn change<T: PlannedEntry, R>(
     path: &Path,
     change: impl FnOnce(&mut PlannedList<T>) -> std::io::Result<R>,
 ) -> Result<R> {

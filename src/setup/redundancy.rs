@@ -6,11 +6,11 @@ use crate::model::service_names::UNATTRIBUTED;
 use crate::model::time::DAY_MS;
 
 /// A week, so that rare services are in it.
-pub const WEEK_MS: i64 = 7 * DAY_MS;
+pub(crate) const WEEK_MS: i64 = 7 * DAY_MS;
 
 /// Services with fewer relays than they should have, in words. One whose mail did not reach the outside has no verdict,
 /// and what no rule names is no service.
-pub fn short(routes: &[Route], redundancy: &Redundancy) -> Vec<String> {
+pub(crate) fn short(routes: &[Route], redundancy: &Redundancy) -> Vec<String> {
     let mut said = Vec::new();
     for route in routes
         .iter()

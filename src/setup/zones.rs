@@ -8,17 +8,17 @@ use jiff::tz::TimeZone;
 use std::path::Path;
 
 /// This machine's zone, for the cure.
-pub fn here() -> Option<(String, TimeZone)> {
+pub(crate) fn here() -> Option<(String, TimeZone)> {
     machine_zone(Path::new("/"), std::env::var("TZ").ok().as_deref(), now()).map(|zone| zone.named())
 }
 
 /// The clock.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_millisecond(now_ms().get()).unwrap_or_default()
 }
 
 /// What is wrong with a zone and what to do; nothing where it is right, or nobody knows.
-pub fn warning(verdict: ZoneVerdict) -> Option<String> {
+pub(crate) fn warning(verdict: ZoneVerdict) -> Option<String> {
     match verdict {
         ZoneVerdict::Wrong(wrong) => Some(words(&wrong)),
         ZoneVerdict::Right | ZoneVerdict::Unknown => None,

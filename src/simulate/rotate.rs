@@ -36,7 +36,6 @@ impl LogFile {
         })
     }
 
-    /// Appends.
     pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             LogFile::Nothing => Ok(()),

@@ -28,7 +28,7 @@ impl Codec {
     }
 
     /// The reverse of [`Codec::name`].
-    pub fn from_name(name: &str) -> Option<Codec> {
+    pub(crate) fn from_name(name: &str) -> Option<Codec> {
         [Codec::Plain, Codec::Gzip, Codec::Zstd, Codec::Bzip2, Codec::Xz]
             .into_iter()
             .find(|codec| codec.name() == name)

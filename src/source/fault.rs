@@ -168,11 +168,6 @@ impl SourceError {
         }
     }
 
-    /// Whether the same file may read well later, without anybody doing anything.
-    pub fn is_worth_a_retry(&self) -> bool {
-        matches!(self, SourceError::CutOff { .. } | SourceError::Unreadable { .. })
-    }
-
     pub(crate) fn unreadable(path: &Path, error: io::Error) -> SourceError {
         SourceError::Unreadable {
             path: path.to_owned(),

@@ -192,7 +192,7 @@ impl Entries {
     ///
     /// # Errors
     /// The pipe broke.
-    pub fn next_line(&mut self, into: &mut Vec<u8>) -> Result<bool, JournalError> {
+    pub(crate) fn next_line(&mut self, into: &mut Vec<u8>) -> Result<bool, JournalError> {
         let begin = into.len();
         let got = (&mut self.out)
             .take(self.line_bytes_max as u64)
@@ -287,7 +287,7 @@ pub fn cursor(line: &[u8]) -> Option<Cursor<'_>> {
 
 /// The parts of a cursor.
 #[must_use]
-pub fn parse_cursor(text: &str) -> Option<Cursor<'_>> {
+pub(crate) fn parse_cursor(text: &str) -> Option<Cursor<'_>> {
     let part = |name: &str| text.split(';').find_map(|part| part.strip_prefix(name));
     Some(Cursor {
         text,

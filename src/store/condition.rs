@@ -17,7 +17,7 @@ use std::path::Path;
 const ID_FILE: &str = "catalogue.id";
 
 /// Refuses a catalogue file that cannot be opened as what it should be. None: there is a good one, or nothing to lose.
-pub fn look_at_file(store: &Path) -> Result<Option<Lost>, StoreError> {
+pub(crate) fn look_at_file(store: &Path) -> Result<Option<Lost>, StoreError> {
     let path = store.join(catalogue::FILE);
     let io = |source| StoreError::Io {
         path: path.clone(),
@@ -40,7 +40,7 @@ pub fn look_at_file(store: &Path) -> Result<Option<Lost>, StoreError> {
 }
 
 /// Refuses a catalogue that is not the one of the segments.
-pub fn look_inside(store: &Path, connection: &Connection) -> Result<Option<Lost>, StoreError> {
+pub(crate) fn look_inside(store: &Path, connection: &Connection) -> Result<Option<Lost>, StoreError> {
     let look =
         || -> Result<(i64, i64), CatalogueError> { Ok((next_segment(connection)? - 1, numbers::id_of(connection)?)) };
     let (last, id) = match look() {
@@ -66,7 +66,7 @@ pub fn look_inside(store: &Path, connection: &Connection) -> Result<Option<Lost>
 }
 
 /// Gives the catalogue a number, if it has none, and writes it beside it.
-pub fn put_id(store: &Path, connection: &Connection) -> Result<(), StoreError> {
+pub(crate) fn put_id(store: &Path, connection: &Connection) -> Result<(), StoreError> {
     let id = match numbers::id_of(connection)? {
         0 => numbers::new_id(connection)?,
         id => id,
@@ -78,7 +78,7 @@ pub fn put_id(store: &Path, connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Says beside the catalogue which it is.
-pub fn write_id(store: &Path, id: i64) -> Result<(), StoreError> {
+pub(crate) fn write_id(store: &Path, id: i64) -> Result<(), StoreError> {
     let path = store.join(ID_FILE);
     let written = files::write_whole(&path, id_text(id).as_bytes());
     written

@@ -14,9 +14,9 @@ use std::io::{self, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 /// The folder's name.
-pub const FOLDER: &str = "copies";
+pub(crate) const FOLDER: &str = "copies";
 /// From copy to copy.
-pub const EVERY_MS: i64 = HOUR_MS;
+pub(crate) const EVERY_MS: i64 = HOUR_MS;
 /// Copies kept.
 const KEPT: usize = 2;
 /// What a copy unpacks to, at most.

@@ -145,7 +145,7 @@ impl Store {
     }
 
     /// From which minutes on commits changed what is stored.
-    pub fn changed_minutes(&self) -> ChangedMinutes<'_> {
+    pub(crate) fn changed_minutes(&self) -> ChangedMinutes<'_> {
         ChangedMinutes(&self.catalogue)
     }
 
@@ -185,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// The catalogue cannot be opened once more.
-    pub fn stored_events(&self, compared: Compared) -> Result<StoredEvents, CatalogueError> {
+    pub(crate) fn stored_events(&self, compared: Compared) -> Result<StoredEvents, CatalogueError> {
         StoredEvents::of(&self.path, &self.catalogue, compared)
     }
 
@@ -226,7 +226,7 @@ impl Store {
     }
 
     /// Whether another process writes: then files that nobody names may be on their way in or out.
-    pub fn is_written_elsewhere(&self) -> bool {
+    pub(crate) fn is_written_elsewhere(&self) -> bool {
         self.lock.is_none()
             && File::open(self.path.join("lock"))
                 .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))

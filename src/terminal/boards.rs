@@ -1,6 +1,6 @@
 //! The boards as tables of text: one a tab, sorted and filtered as the reader wants. Pure.
 
-use super::look::TerminalLook;
+use super::style::TerminalStyle;
 use super::table::{TopColumn, TopRow};
 use crate::analysis::overview::{
     BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotProvider, SnapshotQueue, SnapshotRow, SnapshotSource,
@@ -166,7 +166,7 @@ impl TopSort {
 /// What cells are made with: a look, and the time that ages count to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CellMaker {
-    pub look: TerminalLook,
+    pub look: TerminalStyle,
     pub now_ms: UtcMs,
     /// Where the board's time ends.
     pub as_of: UtcMs,

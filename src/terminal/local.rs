@@ -14,7 +14,7 @@ use crate::model::text::safe_error;
 use crate::model::time::{Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{Backend, MailHistory};
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, kept_in_memory, options};
 use crate::setup::overview::{OverviewAsked, overview_of};
@@ -26,7 +26,7 @@ use anyhow::{Context as _, Result};
 const MAILS_MAX: usize = 500_000;
 
 /// A store, embedded or a ClickHouse.
-pub struct LocalBoard {
+pub(crate) struct LocalBoard {
     setup: Setup,
     config: Config,
     judge: LiveJudge,
@@ -38,7 +38,7 @@ pub struct LocalBoard {
 
 /// A board, and what the store was like when it was computed.
 struct KnownBoard {
-    mark: HistoryMark,
+    mark: HistoryVersion,
     minute: Minute,
     board: BoardSnapshot,
 }
@@ -46,7 +46,7 @@ struct KnownBoard {
 impl LocalBoard {
     /// A store as it is configured; the clock may stand at a moment.
     #[must_use]
-    pub fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> LocalBoard {
+    pub(crate) fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> LocalBoard {
         let kept = kept_in_memory(&config);
         let judge = LiveJudge::new(options(&config, &Overrides::default()), kept.clone());
         LocalBoard {
@@ -63,7 +63,7 @@ impl LocalBoard {
     ///
     /// # Errors
     /// It cannot.
-    pub fn open(&self) -> Result<()> {
+    pub(crate) fn open(&self) -> Result<()> {
         self.setup.engine(&self.config).map(drop)
     }
 

@@ -12,13 +12,13 @@ mod boards;
 mod events;
 mod keys;
 mod local;
-mod look;
 mod plain;
 mod remote;
 mod screen;
 mod source;
 mod spark;
 mod state;
+mod style;
 mod table;
 mod update;
 mod view;
@@ -27,12 +27,12 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use local::LocalBoard;
-pub use look::TerminalLook;
-pub use plain::plain;
-pub use remote::{RemoteBoard, TOKEN_VARIABLE, token};
-pub use screen::LogOutput;
-pub use source::BoardSource;
+pub(crate) use local::LocalBoard;
+pub(crate) use plain::plain;
+pub(crate) use remote::{RemoteBoard, TOKEN_VARIABLE, token};
+pub(crate) use screen::LogOutput;
+pub(crate) use source::BoardSource;
+pub(crate) use style::TerminalStyle;
 
 use anyhow::Result;
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -51,7 +51,7 @@ const EVENTS_MAX: usize = 64;
 ///
 /// # Errors
 /// The terminal cannot be steered, or a part failed.
-pub fn show(source: Box<dyn BoardSource>, look: TerminalLook) -> Result<()> {
+pub(crate) fn show(source: Box<dyn BoardSource>, look: TerminalStyle) -> Result<()> {
     let start = Instant::now();
     let (sender, events) = bounded(EVENTS_MAX);
     let (want, wanted) = bounded(1);

@@ -1,8 +1,8 @@
 //! The board as plain text, once: for scripts, mails, and terminals that cannot be steered.
 
 use super::boards::{BoardWish, TopSort, TopTab};
-use super::look::TerminalLook;
 use super::state::{BoardTimes, TopApp, TopEvent};
+use super::style::TerminalStyle;
 use super::table::FittedTable;
 use super::view::{as_of, notes, sentence, standing};
 use crate::analysis::overview::BoardSnapshot;
@@ -12,7 +12,7 @@ const WIDE: usize = 1_000;
 
 /// The board as lines; tables are cut to `columns`.
 #[must_use]
-pub fn plain(board: BoardSnapshot, look: TerminalLook, columns: Option<usize>) -> Vec<String> {
+pub(crate) fn plain(board: BoardSnapshot, look: TerminalStyle, columns: Option<usize>) -> Vec<String> {
     let columns = columns.unwrap_or(WIDE);
     let notes = notes(&board);
     let next = board.verdict.next.clone();

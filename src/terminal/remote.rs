@@ -25,10 +25,10 @@ const ANSWER_BYTES_MAX: u64 = 16 << 20;
 /// What is shown of a refusal.
 const WORDS_MAX: usize = 200;
 /// The variable that has the token.
-pub const TOKEN_VARIABLE: &str = "MAILPULSE_TOKEN";
+pub(crate) const TOKEN_VARIABLE: &str = "MAILPULSE_TOKEN";
 
 /// A `serve` elsewhere.
-pub struct RemoteBoard {
+pub(crate) struct RemoteBoard {
     agent: Agent,
     /// The address of the overview, without the slash at its end.
     base: String,
@@ -40,7 +40,7 @@ impl RemoteBoard {
     ///
     /// # Errors
     /// It is no address, or has a password in it.
-    pub fn new(url: &str, token: Option<String>) -> Result<RemoteBoard> {
+    pub(crate) fn new(url: &str, token: Option<String>) -> Result<RemoteBoard> {
         let shown = || safe_text(url.split('@').next_back().unwrap_or_default().as_bytes());
         let wrong = |why: &str| anyhow!("--url {}: {why}; write http://127.0.0.1:8425/", shown());
         let uri: Uri = url.parse().map_err(|_| wrong("this is no URL"))?;
@@ -75,7 +75,7 @@ impl RemoteBoard {
 
     /// Whether the token goes over a network that others can read.
     #[must_use]
-    pub fn shows_token(&self) -> bool {
+    pub(crate) fn shows_token(&self) -> bool {
         let host = self.base.strip_prefix("http://").unwrap_or_default();
         let is_here = ["127.", "localhost", "[::1]"].iter().any(|here| host.starts_with(here));
         self.token.is_some() && !host.is_empty() && !is_here
@@ -163,7 +163,7 @@ impl BoardSource for RemoteBoard {
 ///
 /// # Errors
 /// The file cannot be read, or has no token.
-pub fn token(file: Option<&Path>, variable: Option<String>) -> Result<Option<String>> {
+pub(crate) fn token(file: Option<&Path>, variable: Option<String>) -> Result<Option<String>> {
     let Some(path) = file else {
         return Ok(variable
             .map(|token| token.trim().to_owned())

@@ -112,7 +112,7 @@ fn give_back_after_a_panic() {
 
 /// Stderr for the program's log: while `top` has the terminal, what would be written over it is kept.
 #[derive(Debug, Default)]
-pub struct LogOutput;
+pub(crate) struct LogOutput;
 
 impl Write for LogOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -4,7 +4,7 @@ use crate::analysis::overview::BoardSnapshot;
 use anyhow::Result;
 
 /// Gives the board, again and again.
-pub trait BoardSource: Send {
+pub(crate) trait BoardSource: Send {
     /// The board as of now.
     ///
     /// # Errors

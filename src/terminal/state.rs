@@ -1,7 +1,7 @@
 //! What `top` shows. Pure: no clock, no terminal, no store.
 
 use super::boards::{BoardWish, CellMaker, TopSort, TopTab, rows};
-use super::look::TerminalLook;
+use super::style::TerminalStyle;
 use super::table::TopRow;
 use crate::analysis::overview::{BoardSnapshot, SnapshotClock};
 use crate::model::time::{MINUTE_MS, UtcMs};
@@ -100,7 +100,7 @@ pub(super) struct TopPage {
 /// All of it.
 #[derive(Debug)]
 pub(super) struct TopApp {
-    pub look: TerminalLook,
+    pub look: TerminalStyle,
     /// Columns and lines.
     pub size: (u16, u16),
     pub shown: Option<ShownBoard>,
@@ -118,7 +118,7 @@ pub(super) struct TopApp {
 
 impl TopApp {
     /// Before anything has come.
-    pub(super) fn new(look: TerminalLook, size: (u16, u16)) -> TopApp {
+    pub(super) fn new(look: TerminalStyle, size: (u16, u16)) -> TopApp {
         TopApp {
             look,
             size,

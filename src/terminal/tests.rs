@@ -1,8 +1,8 @@
 //! What `top` draws, on terminals of several sizes, and how keys change it.
 
-use super::look::TerminalLook;
 use super::plain::plain;
 use super::state::{BoardTimes, TopAction, TopApp, TopEvent};
+use super::style::TerminalStyle;
 use super::view::draw;
 use crate::analysis::overview::{
     BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotMissing, SnapshotProvider, SnapshotQueue, SnapshotRow,
@@ -21,7 +21,7 @@ const NOW: i64 = 1_528_311_900_000;
 const STOPPED: i64 = NOW - 10 * MINUTE_MS;
 const ALARM: &str = "relay/mx1001/2018-06-06T18:55:00Z";
 
-const LOOK: TerminalLook = TerminalLook {
+const LOOK: TerminalStyle = TerminalStyle {
     has_colours: true,
     is_ascii: false,
 };

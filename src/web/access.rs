@@ -16,14 +16,14 @@ const DIFFERENT_MIN: usize = 8;
 
 /// A token, as its hash.
 #[derive(Debug, Clone)]
-pub struct Token(blake3::Hash);
+pub(crate) struct Token(blake3::Hash);
 
 impl Token {
     /// Reads a token.
     ///
     /// # Errors
     /// The file cannot be read, others can read it too, or what it holds is no token.
-    pub fn load(path: &Path) -> Result<Token> {
+    pub(crate) fn load(path: &Path) -> Result<Token> {
         let name = path.display().to_string();
         let metadata = fs::metadata(path).with_context(|| format!("{name}: the access token"))?;
         if metadata.permissions().mode() & 0o077 != 0 {
@@ -46,7 +46,7 @@ impl Token {
     }
 
     /// Whether an `Authorization` header has it: as Bearer, or as the password of HTTP Basic, whoever the user is.
-    pub fn admits(&self, header: &str) -> bool {
+    pub(crate) fn admits(&self, header: &str) -> bool {
         let Some((scheme, rest)) = header.split_once(' ') else {
             return false;
         };

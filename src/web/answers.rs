@@ -12,7 +12,7 @@ use crate::detect::engine::Options;
 use crate::model::text::safe_error;
 use crate::model::time::{End, Minute, UtcMs};
 use crate::query::history::{Backend, MailHistory};
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use crate::query::{QueryError, Window};
 use crate::setup::Setup;
 use crate::setup::detection::{Overrides, kept_in_memory, options};
@@ -39,10 +39,10 @@ const SPARED_MAX: Duration = Duration::from_secs(10);
 /// A server is not asked what changed: its answers are given again for so long.
 const REMOTE: Duration = Duration::from_secs(15);
 /// A request waits so long for an answer, and is told to come again.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a question is asked of.
-pub struct Asker<'a> {
+pub(super) struct Asker<'a> {
     /// Whoever answers.
     pub backend: &'a Backend,
     /// The configuration.
@@ -61,17 +61,17 @@ pub struct Asker<'a> {
 
 impl Asker<'_> {
     /// The history.
-    pub fn store(&self) -> &dyn MailHistory {
+    pub(super) fn store(&self) -> &dyn MailHistory {
         self.backend.history()
     }
 
     /// Whether the clock stands still.
-    pub fn is_standing(&self) -> bool {
+    pub(super) fn is_standing(&self) -> bool {
         self.is_standing
     }
 
     /// The detection's options.
-    pub fn options(&self) -> Options {
+    pub(super) fn options(&self) -> Options {
         options(self.config, &Overrides::default())
     }
 
@@ -79,7 +79,7 @@ impl Asker<'_> {
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn judgement(&self) -> Result<Arc<DetectionState>> {
+    pub(super) fn judgement(&self) -> Result<Arc<DetectionState>> {
         let mut judge = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
         judge.at(self.store(), self.now_ms, self.is_standing)
     }
@@ -87,7 +87,7 @@ impl Asker<'_> {
 
 /// An answer, and what it lacks.
 #[derive(Debug)]
-pub struct StoreAnswer<T> {
+pub(super) struct StoreAnswer<T> {
     /// The answer.
     pub value: T,
     /// What could not be read, a line each.
@@ -98,7 +98,7 @@ pub struct StoreAnswer<T> {
 
 impl<T> StoreAnswer<T> {
     /// When it was last known to be true.
-    pub fn as_of_ms(&self) -> UtcMs {
+    pub(super) fn as_of_ms(&self) -> UtcMs {
         UtcMs::new(self.as_of_ms.load(Ordering::Relaxed))
     }
 }
@@ -107,7 +107,7 @@ impl<T> StoreAnswer<T> {
 struct KeptAnswer {
     answer: Arc<dyn Any + Send + Sync>,
     /// What its minutes were like.
-    mark: Option<HistoryMark>,
+    mark: Option<HistoryVersion>,
     /// When it was last known to be true.
     checked: Instant,
     /// What it took.
@@ -126,7 +126,7 @@ type Place = Arc<AsyncMutex<Option<KeptAnswer>>>;
 
 /// A question's name, and the time that it is about: what changes elsewhere does not change its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct QuestionKey {
+pub(super) struct QuestionKey {
     /// The question with all its parameters.
     pub name: String,
     /// First minute.
@@ -137,7 +137,7 @@ pub struct QuestionKey {
 
 impl QuestionKey {
     /// A question about a window.
-    pub fn of(name: String, window: Window) -> QuestionKey {
+    pub(super) fn of(name: String, window: Window) -> QuestionKey {
         QuestionKey {
             name,
             from: window.since_ms.minute(),
@@ -146,7 +146,7 @@ impl QuestionKey {
     }
 
     /// A question about all that has happened up to a minute.
-    pub fn until(name: &str, until_ms: UtcMs) -> QuestionKey {
+    pub(super) fn until(name: &str, until_ms: UtcMs) -> QuestionKey {
         let window = Window {
             since_ms: UtcMs::MIN,
             until_ms,
@@ -156,7 +156,7 @@ impl QuestionKey {
 }
 
 /// Answers questions.
-pub struct Answers {
+pub(super) struct Answers {
     setup: Setup,
     config: Config,
     /// Where the clock stands, if it does.
@@ -171,7 +171,7 @@ pub struct Answers {
 
 impl Answers {
     /// Nothing is asked yet.
-    pub fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> Answers {
+    pub(super) fn new(setup: &Setup, config: Config, at_ms: Option<UtcMs>) -> Answers {
         let snapshots = kept_in_memory(&config);
         let judge = LiveJudge::new(options(&config, &Overrides::default()), snapshots.clone());
         Answers {
@@ -188,17 +188,17 @@ impl Answers {
     }
 
     /// The configuration.
-    pub fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 
     /// The time on the clock, or where it stands.
-    pub fn now_ms(&self) -> UtcMs {
+    pub(super) fn now_ms(&self) -> UtcMs {
         self.at_ms.unwrap_or_else(now_ms)
     }
 
     /// Whether the clock stands still.
-    pub fn is_standing(&self) -> bool {
+    pub(super) fn is_standing(&self) -> bool {
         self.at_ms.is_some()
     }
 
@@ -207,7 +207,11 @@ impl Answers {
     ///
     /// # Errors
     /// There is no answer, or none in time.
-    pub async fn ask<T, F>(self: &Arc<Self>, key: QuestionKey, question: F) -> Result<Arc<StoreAnswer<T>>, Failure>
+    pub(super) async fn ask<T, F>(
+        self: &Arc<Self>,
+        key: QuestionKey,
+        question: F,
+    ) -> Result<Arc<StoreAnswer<T>>, Failure>
     where
         T: Send + Sync + 'static,
         F: FnOnce(&Asker<'_>) -> Result<T> + Send + 'static,
@@ -369,12 +373,12 @@ impl Drop for WaitingQuestion<'_> {
 /// A question that is refused for what it asks.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.words())]
-pub struct Refusal(pub Failure);
+pub(super) struct Refusal(pub Failure);
 
 /// Where time ends: what relative times count from.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn end_of_time(asker: &Asker<'_>) -> Result<End> {
+pub(super) fn end_of_time(asker: &Asker<'_>) -> Result<End> {
     crate::analysis::present::end_of(asker.store(), asker.now_ms)
 }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 /// What is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ServedPaths {
+pub(crate) enum ServedPaths {
     /// Pages, JSON API, and metrics, as `[serve]` says.
     #[default]
     All,
@@ -29,7 +29,7 @@ pub enum ServedPaths {
 
 /// What a command says beside the configuration.
 #[derive(Debug, Clone, Default)]
-pub struct AppOptions {
+pub(crate) struct AppOptions {
     /// What is served.
     pub paths: ServedPaths,
     /// What this process commits, if it does.
@@ -41,7 +41,7 @@ pub struct AppOptions {
 }
 
 /// What all requests share.
-pub struct App {
+pub(crate) struct App {
     /// What is served.
     pub(super) paths: ServedPaths,
     /// What this process commits, if it does.
@@ -70,11 +70,11 @@ pub struct App {
 
 /// Ends what runs when it is told to, or dropped.
 #[derive(Debug)]
-pub struct StopServing(watch::Sender<bool>);
+pub(crate) struct StopServing(watch::Sender<bool>);
 
 impl StopServing {
     /// Ends all connections.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.0.send_replace(true);
     }
 }
@@ -84,7 +84,7 @@ impl App {
     ///
     /// # Errors
     /// The token cannot be read.
-    pub fn new(setup: &Setup, config: Config, options: AppOptions) -> Result<(Arc<App>, StopServing)> {
+    pub(crate) fn new(setup: &Setup, config: Config, options: AppOptions) -> Result<(Arc<App>, StopServing)> {
         let access = config.serve.clone();
         let token = match (access.access(), &access.token_file) {
             (ServeAuth::Token, Some(path)) => Some(Token::load(path)?),
@@ -112,7 +112,7 @@ impl App {
     }
 
     /// The path of the overview.
-    pub fn overview(&self) -> String {
+    pub(crate) fn overview(&self) -> String {
         self.links.to("", &[])
     }
 }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 /// Characters of a parameter; the API's description has the same number.
 pub(super) const VALUE_MAX: usize = 1_000;
 
-/// Parameters.
 pub(super) struct Chosen<T>(pub T);
 
 /// The links of a page that is asked for, with the zone that its reader has chosen.

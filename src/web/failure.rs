@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub(super) enum Failure {
     /// A parameter is wrong: which, and what it may be.
     Parameter(String),
     /// There is no such page or thing.
@@ -20,7 +20,7 @@ pub enum Failure {
 
 impl Failure {
     /// The status of the answer.
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Failure::Parameter(_) => StatusCode::BAD_REQUEST,
             Failure::Unknown(_) => StatusCode::NOT_FOUND,
@@ -29,7 +29,7 @@ impl Failure {
     }
 
     /// A word for programs.
-    pub fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Failure::Parameter(_) => "parameter",
             Failure::Unknown(_) => "not_found",
@@ -40,7 +40,7 @@ impl Failure {
     }
 
     /// A sentence for people.
-    pub fn words(&self) -> &str {
+    pub(super) fn words(&self) -> &str {
         match self {
             Failure::Parameter(why) | Failure::Unknown(why) | Failure::Store(why) => why,
             Failure::Busy => "Too many questions wait for the store. Try again in a moment.",
@@ -49,7 +49,7 @@ impl Failure {
     }
 
     /// When to try again, where that helps.
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Failure::Parameter(_) | Failure::Unknown(_) => None,
             Failure::Store(_) => Some(Duration::from_secs(5)),

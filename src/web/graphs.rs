@@ -94,7 +94,7 @@ impl GraphChoice {
     ///
     /// # Errors
     /// A parameter is wrong.
-    pub fn question(&self, window: Window, clock: &GraphClock) -> Result<RateQuestion, Failure> {
+    pub(super) fn question(&self, window: Window, clock: &GraphClock) -> Result<RateQuestion, Failure> {
         let by = self.by()?;
         let named = |kind: &str| Kind::named(kind).map_err(|why| Failure::Parameter(format!("kind: {why}")));
         let kind = match (self.kind.as_str(), by) {
@@ -118,7 +118,7 @@ impl GraphChoice {
     }
 
     /// Asks and draws.
-    pub fn draw(&self, asker: &Asker<'_>, zone: &PageZone) -> Result<DrawnRates> {
+    pub(super) fn draw(&self, asker: &Asker<'_>, zone: &PageZone) -> Result<DrawnRates> {
         let refused = |failure| anyhow::Error::new(Refusal(failure));
         let range = PageRange::of(&self.from, &self.to, "-24h");
         let window = range.window_in(zone, end_of_time(asker)?).map_err(refused)?;

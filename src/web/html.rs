@@ -10,7 +10,7 @@ const SHOWN_MAX: usize = 160;
 
 /// The escaping of templates; `askama.toml` names it.
 #[derive(Debug, Clone, Copy)]
-pub struct Html;
+pub(super) struct Html;
 
 impl Escaper for Html {
     fn write_escaped_str<W: fmt::Write>(&self, mut out: W, text: &str) -> fmt::Result {
@@ -36,7 +36,7 @@ fn write_escaped<W: fmt::Write>(out: &mut W, c: char) -> fmt::Result {
 }
 
 /// A name, cut where nobody reads on.
-pub fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     match name.char_indices().nth(SHOWN_MAX) {
         None => name.to_owned(),
         Some((at, _)) => format!("{}…", name.get(..at).unwrap_or_default()),

@@ -11,7 +11,7 @@ const ZONE: &str = "tz";
 
 /// Makes the links of a page, and knows in which zone it writes times.
 #[derive(Debug, Clone, Default)]
-pub struct Links {
+pub(super) struct Links {
     base: BasePath,
     zone: PageZone,
     /// A reader has chosen the zone.
@@ -47,7 +47,7 @@ impl Links {
     }
 
     /// The path that all links begin with, without a slash at its end.
-    pub fn base(&self) -> &str {
+    pub(super) fn base(&self) -> &str {
         self.base.as_str()
     }
 
@@ -57,22 +57,22 @@ impl Links {
     }
 
     /// The zone, if the reader has chosen it: forms keep it.
-    pub fn chosen_zone(&self) -> Option<&str> {
+    pub(super) fn chosen_zone(&self) -> Option<&str> {
         self.is_chosen.then_some(self.zone.name())
     }
 
     /// What the address of the page asks for beside the zone: the form that chooses a zone keeps it.
-    pub fn asked(&self) -> &[(String, String)] {
+    pub(super) fn asked(&self) -> &[(String, String)] {
         &self.asked
     }
 
     /// A file or a stream of ours, which has no times.
-    pub fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         format!("{}/{name}", self.base.as_str())
     }
 
     /// A page of ours: `to("service", &[("name", "gerrit")])`. Parameters without a value are left out.
-    pub fn to(&self, page: &str, parameters: &[(&str, &str)]) -> String {
+    pub(super) fn to(&self, page: &str, parameters: &[(&str, &str)]) -> String {
         let mut link = self.file(page);
         let mut before = '?';
         let zone = self.chosen_zone().map(|zone| (ZONE, zone));

@@ -28,12 +28,11 @@ mod server;
 mod spark;
 mod streams;
 mod timed_stream;
-mod waiting;
+mod waiting_mail;
 mod warm_up;
 mod zone;
 
-pub use access::Token;
-pub use app::{App, AppOptions, ServedPaths, StopServing};
-pub use metrics::commits::CommitMetrics;
-pub use server::{bind, serve};
-pub use warm_up::{warm_up, warm_up_graphs};
+pub(crate) use app::{App, AppOptions, ServedPaths, StopServing};
+pub(crate) use metrics::commits::CommitMetrics;
+pub(crate) use server::{bind, serve};
+pub(crate) use warm_up::{warm_up, warm_up_graphs};

@@ -33,7 +33,7 @@ struct CountState {
 
 impl QueueCount {
     /// Whether it is time to count again; if so, whoever asks does.
-    pub fn begin(&self) -> bool {
+    pub(super) fn begin(&self) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_fresh =
             |(ended, took): (Instant, Duration)| ended.elapsed() < SPARED_MIN.max(took.saturating_mul(SPARED));
@@ -42,14 +42,14 @@ impl QueueCount {
         begins
     }
 
-    pub fn end(&self, found: Option<Arc<StoreAnswer<CountedQueues>>>, took: Duration) {
+    pub(super) fn end(&self, found: Option<Arc<StoreAnswer<CountedQueues>>>, took: Duration) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.is_counting = false;
         state.ended = Some((Instant::now(), took));
         state.last = found.or(state.last.take());
     }
 
-    pub fn last(&self) -> Option<Arc<StoreAnswer<CountedQueues>>> {
+    pub(super) fn last(&self) -> Option<Arc<StoreAnswer<CountedQueues>>> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.last.clone()
     }

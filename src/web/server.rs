@@ -30,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// Another process listens there, or the address is not this machine's.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => anyhow!(
             "{address}: another process listens on this port, perhaps another `mailpulse serve`; choose another one with \
@@ -46,7 +46,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 ///
 /// # Errors
 /// The address of the listener is unknown.
-pub async fn serve(app: Arc<App>, listener: TcpListener) -> Result<()> {
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> Result<()> {
     let local = listener.local_addr().context("the listener")?;
     let places = Arc::new(Semaphore::new(app.access.connections_max));
     let mut stop = app.stop.clone();

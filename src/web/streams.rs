@@ -20,7 +20,7 @@ pub(super) struct StreamPlace {
 
 impl Streams {
     /// A place for one stream more, if there is one.
-    pub fn take(&self, client: IpAddr, all_max: usize) -> Option<StreamPlace> {
+    pub(super) fn take(&self, client: IpAddr, all_max: usize) -> Option<StreamPlace> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = open.values().sum();
         let own = open.get(&client).copied().unwrap_or(0);

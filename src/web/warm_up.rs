@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Learns what was expected in the last weeks: graphs of them are quick then. It takes seconds of processor time where much was sent,
 /// so that it comes after the first page.
-pub async fn warm_up_graphs(app: Arc<App>) {
+pub(crate) async fn warm_up_graphs(app: Arc<App>) {
     if app.paths == ServedPaths::All {
         let (key, zone) = (
             QuestionKey::until("ranges", app.answers.now_ms()),
@@ -24,7 +24,7 @@ pub async fn warm_up_graphs(app: Arc<App>) {
 }
 
 /// Computes the overview; over when it is there, or cannot be had.
-pub async fn warm_up(app: Arc<App>) {
+pub(crate) async fn warm_up(app: Arc<App>) {
     // A question that is late goes on by itself, and whoever asks again waits for the same answer.
     while app.paths == ServedPaths::All
         && let Err(Failure::Late) = overview(&app).await

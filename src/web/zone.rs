@@ -31,7 +31,7 @@ impl PageZone {
     ///
     /// # Errors
     /// There is no such zone: what to write.
-    pub fn named(text: &str) -> Result<PageZone, String> {
+    pub(super) fn named(text: &str) -> Result<PageZone, String> {
         let text = text.trim();
         if text.len() > NAME_MAX {
             return Err("no zone has so long a name".to_owned());
@@ -51,12 +51,12 @@ impl PageZone {
     }
 
     /// `Europe/Berlin`.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// The zone.
-    pub fn zone(&self) -> &TimeZone {
+    pub(super) fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
@@ -66,13 +66,13 @@ impl PageZone {
     }
 
     /// `2018-06-06 21:05 CEST`.
-    pub fn clock(&self, at: UtcMs) -> String {
+    pub(super) fn clock(&self, at: UtcMs) -> String {
         self.at(at)
             .map_or_else(|| rfc3339(at), |time| time.strftime("%F %H:%M %Z").to_string())
     }
 
     /// `2018-06-06 21:05:31.120`, for tables that say of which zone they are.
-    pub fn exact(&self, at: UtcMs) -> String {
+    pub(super) fn exact(&self, at: UtcMs) -> String {
         self.at(at).map_or_else(
             || rfc3339(at),
             |time| match at == at.floor_to(SECOND_MS) {
@@ -83,7 +83,7 @@ impl PageZone {
     }
 
     /// `21:05`, with the day where that is another one.
-    pub fn clock_near(&self, at: UtcMs, now_ms: UtcMs) -> String {
+    pub(super) fn clock_near(&self, at: UtcMs, now_ms: UtcMs) -> String {
         match (self.at(at), self.at(now_ms)) {
             (Some(time), Some(now)) if time.date() == now.date() => time.strftime("%H:%M").to_string(),
             (Some(time), Some(_)) => time.strftime("%F %H:%M").to_string(),
@@ -92,7 +92,7 @@ impl PageZone {
     }
 
     /// What the zone is ahead of UTC, milliseconds, if its clocks do not change in a window.
-    pub fn steady_offset_ms(&self, window: Window) -> Option<i64> {
+    pub(super) fn steady_offset_ms(&self, window: Window) -> Option<i64> {
         let since = window.since_ms.timestamp().ok()?;
         let until = window.until_ms.timestamp().ok()?;
         let offset = self.zone.to_offset(since);
@@ -115,7 +115,7 @@ pub(super) struct GraphClock {
 
 impl GraphClock {
     /// Of a graph of a window.
-    pub fn of(zone: &PageZone, window: Window) -> GraphClock {
+    pub(super) fn of(zone: &PageZone, window: Window) -> GraphClock {
         match zone.steady_offset_ms(window) {
             Some(offset_ms) => GraphClock {
                 zone: zone.clone(),
@@ -130,22 +130,22 @@ impl GraphClock {
     }
 
     /// A moment at which a bucket begins.
-    pub fn origin_ms(&self) -> UtcMs {
+    pub(super) fn origin_ms(&self) -> UtcMs {
         UtcMs::EPOCH - self.offset_ms
     }
 
     /// The zone.
-    pub fn zone(&self) -> &PageZone {
+    pub(super) fn zone(&self) -> &PageZone {
         &self.zone
     }
 
     /// What a drawn time is ahead of UTC, milliseconds.
-    pub fn offset_ms(&self) -> i64 {
+    pub(super) fn offset_ms(&self) -> i64 {
         self.offset_ms
     }
 
     /// What buckets of a length are, in a sentence or two.
-    pub fn words(&self, step_ms: i64) -> String {
+    pub(super) fn words(&self, step_ms: i64) -> String {
         let (step, name) = (human::duration(step_ms), self.zone.name());
         match &self.unsteady {
             None => format!("Buckets of {step}, in {name}."),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 /// What a browser made of a page.
-pub struct Shown {
+pub(crate) struct Shown {
     /// The document after it was laid out.
     pub dom: String,
     /// The window's pixels.
@@ -16,7 +16,7 @@ pub struct Shown {
 
 impl Shown {
     /// Different colours in the picture: a page that was not drawn has a few.
-    pub fn colours(&self) -> usize {
+    pub(crate) fn colours(&self) -> usize {
         let pixels = self.picture.pixels().iter();
         pixels
             .map(|pixel| (pixel.red(), pixel.green(), pixel.blue()))
@@ -26,12 +26,12 @@ impl Shown {
 }
 
 /// Opens a file in a window of 1200 × 2000 pixels, in the dark if asked to.
-pub fn open(path: &Path, dark: bool) -> Shown {
+pub(crate) fn open(path: &Path, dark: bool) -> Shown {
     open_url(&format!("file://{}", path.display()), (1200, 2000), dark)
 }
 
 /// Opens a page of this machine; no other host has a name or an address.
-pub fn open_url(url: &str, (width, height): (u32, u32), dark: bool) -> Shown {
+pub(crate) fn open_url(url: &str, (width, height): (u32, u32), dark: bool) -> Shown {
     let folder = tempfile::tempdir().unwrap();
     let run = |what: &str| {
         let scheme = if dark { "0" } else { "1" };

@@ -12,13 +12,13 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// 2026-11-20 12:00, which the right clock says.
-pub const NOW: i64 = 1_795_176_000;
-pub const DAY: i64 = 86_400;
+pub(crate) const NOW: i64 = 1_795_176_000;
+pub(crate) const DAY: i64 = 86_400;
 /// A day ahead, but for the minute for which this test may take.
-pub const NEXT_DAY: i64 = NOW + DAY - 60;
+pub(crate) const NEXT_DAY: i64 = NOW + DAY - 60;
 
 /// The program under a clock that stands still, seconds since 1970.
-pub fn command_at(place: &Place, clock: i64) -> Command {
+pub(crate) fn command_at(place: &Place, clock: i64) -> Command {
     let mut command = place.command();
     command
         .env("MAILPULSE_CLOCK", set_clock(place, clock * 1_000))
@@ -27,7 +27,7 @@ pub fn command_at(place: &Place, clock: i64) -> Command {
 }
 
 /// Sets the clock of a place, milliseconds since 1970, also of programs that run; the file that says so.
-pub fn set_clock(place: &Place, clock_ms: i64) -> PathBuf {
+pub(crate) fn set_clock(place: &Place, clock_ms: i64) -> PathBuf {
     if !cfg!(debug_assertions) {
         panic!("only a debug build takes its time from a file");
     }
@@ -38,7 +38,7 @@ pub fn set_clock(place: &Place, clock_ms: i64) -> PathBuf {
     clock
 }
 
-pub fn run_at(place: &Place, clock: i64, args: &[&str]) -> Run {
+pub(crate) fn run_at(place: &Place, clock: i64, args: &[&str]) -> Run {
     Run::of(
         command_at(place, clock)
             .args(args)
@@ -48,7 +48,7 @@ pub fn run_at(place: &Place, clock: i64, args: &[&str]) -> Run {
 }
 
 /// A line that is one event.
-pub fn line(at: i64) -> String {
+pub(crate) fn line(at: i64) -> String {
     let time = jiff::Timestamp::from_second(at).unwrap();
     format!(
         "{} H=relay.example.org [192.0.2.9] F=<at-{at}@example.org> rejected RCPT <someone@example.net>: relay not \
@@ -58,11 +58,11 @@ pub fn line(at: i64) -> String {
 }
 
 /// So many lines, a minute apart.
-pub fn lines(from: i64, count: i64) -> String {
+pub(crate) fn lines(from: i64, count: i64) -> String {
     (0..count).map(|n| line(from + 60 * n)).collect()
 }
 
-pub fn set_time(path: &Path, clock: i64) {
+pub(crate) fn set_time(path: &Path, clock: i64) {
     let time = UNIX_EPOCH + Duration::from_secs(clock as u64);
     File::options()
         .append(true)
@@ -73,9 +73,9 @@ pub fn set_time(path: &Path, clock: i64) {
 }
 
 /// What a store holds before a clock goes wrong: days before now, and events.
-pub const HISTORY: [(i64, i64); 5] = [(100, 5), (90, 7), (2, 9), (1, 11), (0, 18)];
+pub(crate) const HISTORY: [(i64, i64); 5] = [(100, 5), (90, 7), (2, 9), (1, 11), (0, 18)];
 
-pub fn history() -> String {
+pub(crate) fn history() -> String {
     HISTORY
         .iter()
         .map(|(days, count)| lines(NOW - days * DAY - 60 * (count - 2), *count))
@@ -83,7 +83,7 @@ pub fn history() -> String {
 }
 
 /// Clocks, and what 10 lines a minute apart begin at.
-pub const CLOCKS: [(&str, i64); 5] = [
+pub(crate) const CLOCKS: [(&str, i64); 5] = [
     ("1970", DAY),
     // But for the minute for which the test may take: a leap back is over a day.
     ("-1 d", NOW - DAY + 60),
@@ -91,7 +91,7 @@ pub const CLOCKS: [(&str, i64); 5] = [
     ("+1 d", NEXT_DAY),
     ("2038", 2_145_916_800),
 ];
-pub const LOGS: [(&str, i64); 4] = [
+pub(crate) const LOGS: [(&str, i64); 4] = [
     ("2018", 1_528_311_600),
     ("now", NOW - 600),
     ("+2 d", NOW + 2 * DAY - 1800),
@@ -102,7 +102,7 @@ pub const LOGS: [(&str, i64); 4] = [
 /// were there before. A log that is in the future of the clock and of its file is not read; with a clock a day ahead and
 /// rows that say the same, one day is over: 11 events with a retention of a day, 7 with one of 90.
 #[rustfmt::skip]
-pub const KEPT: [(u32, [[i64; 4]; 5]); 2] = [
+pub(crate) const KEPT: [(u32, [[i64; 4]; 5]); 2] = [
     //         log: 2018 now +2 d 2099
     (1, [
         /* 1970 */ [50,  50,  50,  50],

@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// splitmix64: the same faults for the same seed.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,7 @@ impl Dice {
     }
 
     /// Below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
 }
@@ -102,7 +102,7 @@ fn hurt(dice: &mut Dice, path: &Path, all: &[PathBuf]) -> String {
 }
 
 /// A store that nobody touched, and what it answers.
-pub struct Twin {
+pub(crate) struct Twin {
     pub place: Place,
     pub logs: Vec<PathBuf>,
     events: mailpulse::store::columnar::Table,
@@ -110,7 +110,7 @@ pub struct Twin {
     sources: Vec<Value>,
 }
 
-pub const RATES: &str = "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, SUM(messages) AS m, \
+pub(crate) const RATES: &str = "SELECT ts_ms, service, hostgroup, relay, kind, destination, first_hop, SUM(messages) AS m, \
     SUM(recipients) AS r, SUM(attempts) AS a, SUM(bytes) AS b FROM rates GROUP BY ts_ms, service, hostgroup, relay, kind, \
     destination, first_hop ORDER BY ts_ms, service, hostgroup, relay, kind, destination, first_hop";
 const SOURCES: &str = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes FROM sources WHERE lines > 0 \

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// A program, and the Debian package that has it; `tests/run` reads the same list.
-pub const PARTS: &str = include_str!("../lab/parts.txt");
+pub(crate) const PARTS: &str = include_str!("../lab/parts.txt");
 
 /// Engines from PyPI, each in a folder of its own: the variable that names it, and its default.
 const ENGINES: [(&str, &str, &str); 3] = [
@@ -31,7 +31,7 @@ fn parts() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A program of the laboratory.
 #[track_caller]
-pub fn program(name: &str) -> Command {
+pub(crate) fn program(name: &str) -> Command {
     is_asked_for(name);
     let (_, package) = parts()
         .find(|(program, _)| *program == name)
@@ -45,7 +45,7 @@ pub fn program(name: &str) -> Command {
 
 /// The Python that has an engine: `chdb`, `duckdb`, or `schemathesis`.
 #[track_caller]
-pub fn engine(name: &str) -> Command {
+pub(crate) fn engine(name: &str) -> Command {
     is_asked_for(name);
     let (_, variable, folder) = ENGINES
         .iter()
@@ -56,14 +56,14 @@ pub fn engine(name: &str) -> Command {
 
 /// The script of axe-core, which finds what bars people from a page; of the npm registry.
 #[track_caller]
-pub fn axe() -> PathBuf {
+pub(crate) fn axe() -> PathBuf {
     is_asked_for("axe-core");
     installed("MAILPULSE_AXE", "axe-core-4.14.1", "axe.min.js", "npm")
 }
 
 /// The folder with Grafana's published types and a TypeScript compiler; of the npm registry.
 #[track_caller]
-pub fn grafana_types() -> PathBuf {
+pub(crate) fn grafana_types() -> PathBuf {
     is_asked_for("Grafana's published types");
     installed("MAILPULSE_GRAFANA_TYPES", "grafana-types-0.0.21", "node_modules", "npm")
 }
@@ -84,7 +84,7 @@ fn installed(variable: &str, folder: &str, part: &str, from: &str) -> PathBuf {
 
 /// What builds the Debian package.
 #[track_caller]
-pub fn build_deb() -> Command {
+pub(crate) fn build_deb() -> Command {
     is_asked_for("cargo-deb");
     let is_installed = Command::new("cargo").args(["deb", "--version"]).output();
     assert!(
@@ -96,13 +96,13 @@ pub fn build_deb() -> Command {
 
 /// Only root may do what this test does.
 #[track_caller]
-pub fn as_root() {
+pub(crate) fn as_root() {
     is_asked_for("root");
     assert!(is_root(), "this test needs root");
 }
 
 /// Whether this is root.
-pub fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
@@ -124,27 +124,27 @@ fn is_there(program: &str) -> bool {
 }
 
 /// The folder of one run of the laboratory with a selector.
-pub fn lab(selector: &str) -> PathBuf {
+pub(crate) fn lab(selector: &str) -> PathBuf {
     static LAB: OnceLock<TempDir> = OnceLock::new();
     let dir = LAB.get_or_init(|| run_lab(&["--selector", "default,all,wikimedia"]));
     dir.path().join(selector)
 }
 
 /// The folder of a run with a sender's Exim and a relay's.
-pub fn relay_lab() -> &'static Path {
+pub(crate) fn relay_lab() -> &'static Path {
     static LAB: OnceLock<TempDir> = OnceLock::new();
     LAB.get_or_init(|| run_lab(&["--relay"])).path()
 }
 
 /// The folder of a run of the Postfix with this form of queue ID.
-pub fn postfix_lab(ids: &str) -> PathBuf {
+pub(crate) fn postfix_lab(ids: &str) -> PathBuf {
     static LAB: OnceLock<TempDir> = OnceLock::new();
     let dir = LAB.get_or_init(|| run_postfix(&["--ids", "short,long"]));
     dir.path().join(ids)
 }
 
 /// The folder of a run with a sender's Exim and a Postfix behind it.
-pub fn postfix_relay_lab() -> &'static Path {
+pub(crate) fn postfix_relay_lab() -> &'static Path {
     static LAB: OnceLock<TempDir> = OnceLock::new();
     LAB.get_or_init(|| {
         program("/usr/sbin/exim4");
@@ -185,6 +185,6 @@ fn run(script: &str, args: &[&str]) -> TempDir {
 }
 
 /// What was really sent and what became of it.
-pub fn truth(dir: &Path) -> Value {
+pub(crate) fn truth(dir: &Path) -> Value {
     serde_json::from_slice(&fs::read(dir.join("truth.json")).expect("truth.json")).expect("JSON")
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Runs another program, which must succeed; its standard output.
 #[track_caller]
-pub fn run(command: &mut Command) -> Vec<u8> {
+pub(crate) fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
@@ -19,7 +19,7 @@ pub fn run(command: &mut Command) -> Vec<u8> {
 }
 
 /// Text in the form of a packer: `gzip`, `zstd`, `bzip2`, `xz`.
-pub fn packed(packer: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn packed(packer: &str, bytes: &[u8]) -> Vec<u8> {
     let packed = match packer {
         "gzip" => {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -40,7 +40,7 @@ pub fn packed(packer: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Packs a file as `gzip` does: another beside it with the name, the time and the mode of the plain one, which goes.
-pub fn gzip(path: &Path) {
+pub(crate) fn gzip(path: &Path) {
     let plain = fs::metadata(path).expect("a file");
     let name = path.file_name().expect("a name").to_str().expect("UTF-8");
     let (time, to) = (
@@ -62,23 +62,23 @@ pub fn gzip(path: &Path) {
 }
 
 /// The path as text.
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A moment, seconds since 1970, as Exim prints it in UTC.
-pub fn stamp(at: i64) -> String {
+pub(crate) fn stamp(at: i64) -> String {
     let at = jiff::Timestamp::from_second(at).unwrap();
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A mail that an Exim takes and hands on in the same second, by its queue ID: three lines.
-pub fn passed_on(at: i64, id: &str, sender: &str) -> String {
+pub(crate) fn passed_on(at: i64, id: &str, sender: &str) -> String {
     let time = stamp(at);
     format!(
         "{time} {id} <= {sender}@example.org H=app.example.org [10.0.0.1] P=esmtp S=600 id={id}@example.org\n\
@@ -88,7 +88,7 @@ pub fn passed_on(at: i64, id: &str, sender: &str) -> String {
 }
 
 /// The same by an ID that is made of the moment.
-pub fn passed_on_at(at: i64, sender: &str) -> String {
+pub(crate) fn passed_on_at(at: i64, sender: &str) -> String {
     passed_on(
         at,
         &format!("1f{:04}-{:06}-A1", at / 1_000_000 % 10_000, at % 1_000_000),
@@ -97,14 +97,14 @@ pub fn passed_on_at(at: i64, sender: &str) -> String {
 }
 
 /// A log of the simulator, of about so many bytes. Two runs with one seed give the same.
-pub fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
+pub(crate) fn simulated(bytes: u64, seed: u64) -> Vec<u8> {
     let mut log = Vec::new();
     mailpulse::simulate::exim_log(&mut log, bytes, seed, &[]).expect("a log");
     log
 }
 
 /// Cuts a log in two after the line that holds the byte at this share of it.
-pub fn cut(log: &[u8], share: f64) -> (&[u8], &[u8]) {
+pub(crate) fn cut(log: &[u8], share: f64) -> (&[u8], &[u8]) {
     let from = (log.len() as f64 * share) as usize;
     let end = log[from..]
         .iter()
@@ -116,6 +116,6 @@ pub fn cut(log: &[u8], share: f64) -> (&[u8], &[u8]) {
 }
 
 /// How many lines a log has.
-pub fn lines(log: &[u8]) -> u64 {
+pub(crate) fn lines(log: &[u8]) -> u64 {
     log.iter().filter(|byte| **byte == b'\n').count() as u64
 }

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// Lines of one host's Postfix, from 2018-06-06 18:00 UTC; a number is the second, a word the program.
-pub fn log(host: &str, lines: &[(u32, &str, &str)]) -> String {
+pub(crate) fn log(host: &str, lines: &[(u32, &str, &str)]) -> String {
     let mut log = String::new();
     for (second, program, text) in lines {
         let (day, hour) = (6 + second / 86_400, second / 3600 % 24);
@@ -23,7 +23,7 @@ pub fn log(host: &str, lines: &[(u32, &str, &str)]) -> String {
 }
 
 /// 18:00:00.
-pub const T: u32 = 18 * 3600;
+pub(crate) const T: u32 = 18 * 3600;
 
 fn backfill(place: &Place, log: &Path) {
     let run = place.backfill_as("mx1", &[log]).ends(0);

@@ -26,7 +26,7 @@ fn files(folder: &str, end: &str) -> Vec<PathBuf> {
     found
 }
 
-pub fn texts(folder: &str, end: &str) -> Vec<String> {
+pub(crate) fn texts(folder: &str, end: &str) -> Vec<String> {
     let paths = files(folder, end);
     paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// Three days of history and the night, with a tenth of the mail.
-pub static OUTAGE: LazyLock<(Place, Truth)> = LazyLock::new(|| {
+pub(crate) static OUTAGE: LazyLock<(Place, Truth)> = LazyLock::new(|| {
     let place = Place::new();
     let spec = Outage2018 {
         seed: 4,

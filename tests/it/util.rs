@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mailpulse");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_mailpulse");
 
 /// What a run of a program left behind.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// Exit code; -1 if a signal ended it.
     pub code: i32,
     /// Standard output.
@@ -28,7 +28,7 @@ pub struct Run {
 
 impl Run {
     /// The run of a program that has ended.
-    pub fn of(output: Output) -> Run {
+    pub(crate) fn of(output: Output) -> Run {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Run {
             code: output.status.code().unwrap_or(-1),
@@ -39,7 +39,7 @@ impl Run {
 
     /// The run, which must have ended with this exit code.
     #[track_caller]
-    pub fn ends(self, code: i32) -> Run {
+    pub(crate) fn ends(self, code: i32) -> Run {
         assert_eq!(
             self.code, code,
             "exit code\n--- stdout\n{}--- stderr\n{}",
@@ -50,7 +50,7 @@ impl Run {
 
     /// The run, whose stderr must hold all these words.
     #[track_caller]
-    pub fn says(self, words: &[&str]) -> Run {
+    pub(crate) fn says(self, words: &[&str]) -> Run {
         for word in words {
             assert!(
                 self.err.contains(word),
@@ -64,7 +64,7 @@ impl Run {
 
     /// The numbers of the last line of `backfill`.
     #[track_caller]
-    pub fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         let line = self
             .out
             .lines()
@@ -90,7 +90,7 @@ impl Run {
 
 /// Lines read in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
+pub(crate) struct Totals {
     pub lines: u64,
     pub events: u64,
     pub ignored: u64,
@@ -98,7 +98,7 @@ pub struct Totals {
 }
 
 /// A number from the environment, for tests whose size may be chosen.
-pub fn number_from(name: &str, default: u64) -> u64 {
+pub(crate) fn number_from(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| {
         text.parse().unwrap_or_else(|_| panic!("{name}={text}: no number"))
     })
@@ -106,7 +106,7 @@ pub fn number_from(name: &str, default: u64) -> u64 {
 
 /// SIGTERM to a daemon: it ends well, within five seconds.
 #[track_caller]
-pub fn stop(child: &mut Child) {
+pub(crate) fn stop(child: &mut Child) {
     let begin = Instant::now();
     signal(child, "-TERM");
     let status = child.wait().unwrap();
@@ -116,7 +116,7 @@ pub fn stop(child: &mut Child) {
 
 /// Sends a signal, as `-HUP`.
 #[track_caller]
-pub fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let signal = match name {
         "-TERM" => Signal::TERM,
         "-INT" => Signal::INT,
@@ -130,16 +130,16 @@ pub fn signal(child: &Child, name: &str) {
 
 /// The time on the clock, UTC milliseconds.
 #[expect(clippy::disallowed_methods, reason = "the program reads it too")]
-pub fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
 /// A port that nobody else is given, where nobody listens: whoever asks is refused, until a server is told to listen there.
 #[derive(Debug)]
-pub struct Reserved(socket2::Socket);
+pub(crate) struct Reserved(socket2::Socket);
 
 impl Reserved {
-    pub fn new() -> Reserved {
+    pub(crate) fn new() -> Reserved {
         let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
         // A server that sets this as well, as all do, may take a port whose other owner does not listen.
         socket.set_reuse_address(true).expect("an option");
@@ -148,7 +148,7 @@ impl Reserved {
         Reserved(socket)
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         let address = self.0.local_addr().expect("an address");
         address.as_socket().expect("a port").port()
     }
@@ -156,22 +156,23 @@ impl Reserved {
 
 /// A folder with `mailpulse.toml` and a store in `store`.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     dir: TempDir,
 }
 
 /// Addresses are kept, so that tests can compare senders; batches are small, so that there are many commits. Clients with
 /// addresses of examples are ours.
-pub const KEEP: &str = concat!(
+pub(crate) const KEEP: &str = concat!(
     "[ours]\nnetworks = [\"192.0.2.0/24\", \"198.51.100.0/24\", \"203.0.113.0/24\", \"208.80.152.0/22\", \"2620:0:860::/46\"]\n",
     "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n"
 );
 
 /// The same before a configuration that says who is ours.
-pub const KEEP_ALONE: &str = "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
+pub(crate) const KEEP_ALONE: &str =
+    "[store]\nurl = \"store\"\nsegment_rows_max = 1000\n[privacy]\nlocal_parts = \"keep\"\n";
 
 /// Copies the files of a folder into another, with their times.
-pub fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -200,12 +201,12 @@ pub fn copy_folder(from: &Path, to: &Path) {
 
 impl Place {
     /// A place with [`KEEP`].
-    pub fn new() -> Place {
+    pub(crate) fn new() -> Place {
         Place::with(KEEP)
     }
 
     /// A place with this configuration.
-    pub fn with(config: &str) -> Place {
+    pub(crate) fn with(config: &str) -> Place {
         let place = Place {
             dir: tempfile::tempdir().expect("a temporary folder"),
         };
@@ -214,7 +215,7 @@ impl Place {
     }
 
     /// Another place with the same files, which are as old.
-    pub fn copy_of(other: &Place) -> Place {
+    pub(crate) fn copy_of(other: &Place) -> Place {
         let place = Place {
             dir: tempfile::tempdir().expect("a temporary folder"),
         };
@@ -223,12 +224,12 @@ impl Place {
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// A file in it; folders are made.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(&path, bytes).expect("a file written");
@@ -236,12 +237,12 @@ impl Place {
     }
 
     /// The program with its configuration, not started yet.
-    pub fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         self.command_of(PROGRAM)
     }
 
     /// The same of the program that `MAILPULSE` names, by default this one: an optimised one is some ten times as fast.
-    pub fn command_of_choice(&self) -> Command {
+    pub(crate) fn command_of_choice(&self) -> Command {
         self.command_of(&std::env::var("MAILPULSE").unwrap_or_else(|_| PROGRAM.to_owned()))
     }
 
@@ -255,31 +256,31 @@ impl Place {
     }
 
     /// Runs the program.
-    pub fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Run {
         Run::of(self.command().args(args).output().expect("the program starts"))
     }
 
     /// Reads logs of the host mx1001.
-    pub fn backfill(&self, paths: &[&Path]) -> Run {
+    pub(crate) fn backfill(&self, paths: &[&Path]) -> Run {
         self.backfill_as("mx1001", paths)
     }
 
     /// Reads logs of a host.
-    pub fn backfill_as(&self, host: &str, paths: &[&Path]) -> Run {
+    pub(crate) fn backfill_as(&self, host: &str, paths: &[&Path]) -> Run {
         let output = self.command().args(["backfill", "--host", host]).args(paths).output();
         Run::of(output.expect("the program starts"))
     }
 
     /// Answers of `query --sql`, as JSON.
     #[track_caller]
-    pub fn sql(&self, text: &str) -> Vec<Value> {
+    pub(crate) fn sql(&self, text: &str) -> Vec<Value> {
         let run = self.run(&["query", "--sql", text, "--format", "json"]).ends(0);
         serde_json::from_str(&run.out).unwrap_or_else(|error| panic!("{error} in:\n{}", run.out))
     }
 
     /// The one number that a query gives.
     #[track_caller]
-    pub fn number(&self, text: &str) -> i64 {
+    pub(crate) fn number(&self, text: &str) -> i64 {
         let rows = self.sql(text);
         let [Value::Object(row)] = &rows[..] else {
             panic!("one row of {text}: {rows:?}")
@@ -295,24 +296,24 @@ impl Place {
 
     /// How many events the store holds.
     #[track_caller]
-    pub fn events(&self) -> i64 {
+    pub(crate) fn events(&self) -> i64 {
         self.number("SELECT COUNT(*) AS n FROM events")
     }
 
     /// The store, for reading.
-    pub fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::open(&self.path("store")).expect("a store")
     }
 
     /// Every row with every column, in the order of their identity.
-    pub fn rows(&self) -> Table {
+    pub(crate) fn rows(&self) -> Table {
         let text = "SELECT * FROM events ORDER BY event_id";
         query::select(&self.store(), text, Window::ALL).expect("all rows")
     }
 
     /// Verifies the store; the number of segments that are good.
     #[track_caller]
-    pub fn verify(&self) -> usize {
+    pub(crate) fn verify(&self) -> usize {
         let run = self.run(&["store", "verify"]).ends(0);
         assert!(run.out.contains("all good"), "{}", run.out);
         self.store().segments().all().expect("segments").len()
@@ -321,7 +322,7 @@ impl Place {
 
 /// The first difference of two sets of rows, for people.
 #[track_caller]
-pub fn assert_same_rows(left: &Table, right: &Table) {
+pub(crate) fn assert_same_rows(left: &Table, right: &Table) {
     assert_eq!(left.rows(), right.rows(), "number of rows");
     assert!(left.rows() > 0, "two empty stores are equal, and say nothing");
     for (a, b) in left.columns.iter().zip(&right.columns) {
@@ -343,7 +344,7 @@ pub fn assert_same_rows(left: &Table, right: &Table) {
 
 /// Two answers that must be equal; tells the rows that only one of them has.
 #[track_caller]
-pub fn assert_same_answers(left: &[Value], right: &[Value]) {
+pub(crate) fn assert_same_answers(left: &[Value], right: &[Value]) {
     let only = |a: &[Value], b: &[Value]| {
         let rows: Vec<String> = a
             .iter()

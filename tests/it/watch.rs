@@ -17,7 +17,7 @@ use std::process::{Child, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-pub const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
+pub(crate) const ONCE: [&str; 4] = ["watch", "--once", "--stale", "0"];
 const RELAYS: [&str; 2] = ["mx1001", "mx2001"];
 /// The first part of the logs ends here, in the middle of the outage.
 const CUT: &str = "2018-06-06 20:00";
@@ -26,7 +26,7 @@ const CUT: &str = "2018-06-06 20:00";
 static BEGUN: LazyLock<Place> = LazyLock::new(|| night_until(CUT));
 
 /// The outage's relay logs up to a time in a store.
-pub fn night_until(cut: &str) -> Place {
+pub(crate) fn night_until(cut: &str) -> Place {
     let place = Place::new();
     let spec = Outage2018 {
         seed: 12,
@@ -45,14 +45,14 @@ pub fn night_until(cut: &str) -> Place {
 }
 
 /// The outage's relay logs up to [`CUT`] in a store, with channels for alarms.
-pub fn begun(alerts: &str) -> Place {
+pub(crate) fn begun(alerts: &str) -> Place {
     let place = Place::copy_of(&BEGUN);
     configure(&place, alerts);
     place
 }
 
 /// The logs go on up to a time.
-pub fn go_on(place: &Place, until: &str) {
+pub(crate) fn go_on(place: &Place, until: &str) {
     for relay in RELAYS {
         let (name, rest) = (format!("logs/{relay}/mainlog"), format!("{relay}.rest"));
         let all = fs::read_to_string(place.path(&rest)).unwrap();
@@ -80,19 +80,19 @@ fn just_before(time: &str) -> String {
     before.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-pub fn configure(place: &Place, alerts: &str) {
+pub(crate) fn configure(place: &Place, alerts: &str) {
     let config = fs::read_to_string(place.path("logs/mailpulse.toml")).expect("its configuration");
     let config = config.replace("paths = [\"", "paths = [\"logs/");
     place.write("mailpulse.toml", format!("{KEEP_ALONE}{config}\n{alerts}"));
 }
 
 /// The rest of the logs, with the recovery.
-pub fn recover(place: &Place) {
+pub(crate) fn recover(place: &Place) {
     go_on(place, "2019-01-01 00:00");
 }
 
 /// A process that is ended with the test.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -102,7 +102,7 @@ impl Drop for Running {
 }
 
 #[track_caller]
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < Duration::from_secs(30), "in vain: {what}");
@@ -120,7 +120,7 @@ fn alertmanager(place: &Place, at: &Reserved, hook: u16) -> Running {
 }
 
 /// The same with a configuration of one's own.
-pub fn alertmanager_with(place: &Place, at: &Reserved, config: &str) -> Running {
+pub(crate) fn alertmanager_with(place: &Place, at: &Reserved, config: &str) -> Running {
     let port = at.port();
     let child = lab::program("/usr/bin/prometheus-alertmanager")
         .arg(format!("--config.file={}", place.write("am.yml", config).display()))
@@ -137,7 +137,7 @@ pub fn alertmanager_with(place: &Place, at: &Reserved, config: &str) -> Running 
 }
 
 /// What Alertmanager holds to fire.
-pub fn held(port: u16) -> Option<Vec<Value>> {
+pub(crate) fn held(port: u16) -> Option<Vec<Value>> {
     let url = format!("http://127.0.0.1:{port}/api/v2/alerts");
     let body = ureq::get(&url).call().ok()?.body_mut().read_to_string().ok()?;
     serde_json::from_str(&body).ok()

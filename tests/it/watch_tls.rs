@@ -21,7 +21,7 @@ fn openssl(args: &[&str], paths: &[(&str, &Path)]) {
 }
 
 /// An authority: its certificate and key.
-pub fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
     let (cert, key) = (place.path(&format!("{name}.pem")), place.path(&format!("{name}.key")));
     let subject = format!("/CN={name}");
     openssl(
@@ -34,7 +34,7 @@ pub fn authority(place: &Place, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// A certificate for a name that the authority signed, and its key.
-pub fn signed(place: &Place, (ca, ca_key): &(PathBuf, PathBuf), host: &str, days: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn signed(place: &Place, (ca, ca_key): &(PathBuf, PathBuf), host: &str, days: &str) -> (PathBuf, PathBuf) {
     let path = |end: &str| place.path(&format!("{host}-{days}.{end}"));
     let (cert, key, request) = (path("pem"), path("key"), path("csr"));
     let subject = format!("/CN={host}");

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// It ends with the test.
-pub struct Hook {
+pub(crate) struct Hook {
     port: u16,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -27,12 +27,12 @@ impl Drop for Hook {
 }
 
 /// A server that writes what is posted to this file; and its port.
-pub fn hook(out: &Path) -> (Hook, u16) {
+pub(crate) fn hook(out: &Path) -> (Hook, u16) {
     answering(out, |_| (200, String::new()))
 }
 
 /// The same, with an answer to what is posted: a status, and a body.
-pub fn answering(out: &Path, answer: fn(&Value) -> (u16, String)) -> (Hook, u16) {
+pub(crate) fn answering(out: &Path, answer: fn(&Value) -> (u16, String)) -> (Hook, u16) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let ends = Arc::new(AtomicBool::new(false));
@@ -87,7 +87,7 @@ fn take(mut stream: &TcpStream, out: &Path, answer: fn(&Value) -> (u16, String))
 }
 
 /// What was posted.
-pub fn posted(out: &Path) -> Vec<Value> {
+pub(crate) fn posted(out: &Path) -> Vec<Value> {
     let text = fs::read_to_string(out).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

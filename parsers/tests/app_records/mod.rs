@@ -12,7 +12,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// The records of a log with the numbers of their lines, as a caller cuts them. Lines before the first are left out.
-pub fn records(format: &Format, log: &[u8]) -> Vec<(usize, usize, Vec<u8>)> {
+pub(crate) fn records(format: &Format, log: &[u8]) -> Vec<(usize, usize, Vec<u8>)> {
     let mut records: Vec<(usize, usize, Vec<u8>)> = Vec::new();
     for (at, line) in log.split(|byte| *byte == b'\n').enumerate() {
         if format.starts(line) {
@@ -33,7 +33,7 @@ pub fn records(format: &Format, log: &[u8]) -> Vec<(usize, usize, Vec<u8>)> {
 }
 
 /// One line a record, and the rejects.
-pub fn shown(format: &Format, log: &[u8]) -> (String, Vec<String>) {
+pub(crate) fn shown(format: &Format, log: &[u8]) -> (String, Vec<String>) {
     let (mut text, mut rejects) = (String::new(), Vec::new());
     for (first, last, record) in records(format, log) {
         match format.parse(&record) {
@@ -102,7 +102,7 @@ fn show(record: &AppRecord<'_>) -> String {
 
 /// The format that `examples/NAME.toml` describes for the sample `corpus/app/examples/NAME[-N].log`: of its `N`th
 /// source, from 1.
-pub fn example(sample: &Path) -> Format {
+pub(crate) fn example(sample: &Path) -> Format {
     let stem = sample.file_stem().unwrap().to_str().unwrap();
     let (name, number) = match stem.rsplit_once('-') {
         Some((name, number)) if number.parse::<usize>().is_ok() => (name, number.parse().unwrap()),

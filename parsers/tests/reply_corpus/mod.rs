@@ -6,7 +6,7 @@ use mailpulse_parsers::reply::{
 use std::path::Path;
 
 /// A line of the corpus.
-pub struct Entry {
+pub(crate) struct Entry {
     /// The reason that is right.
     pub expected: String,
     /// `reply` a remote host's, `own` an answer of this host, `app` an application's, `exim[:errno]`, `postfix:dsn`.
@@ -19,7 +19,7 @@ pub struct Entry {
 
 impl Entry {
     /// What the parser says of it.
-    pub fn read(&self) -> Reply {
+    pub(crate) fn read(&self) -> Reply {
         let text = self.text.as_bytes();
         match self.speaker.split_once(':').unwrap_or((&self.speaker, "")) {
             ("own", _) => classify_own(text, None),
@@ -40,7 +40,7 @@ fn enhanced(dsn: &str) -> Enhanced {
 }
 
 /// The lines of a file of the corpus.
-pub fn entries(name: &str) -> Vec<Entry> {
+pub(crate) fn entries(name: &str) -> Vec<Entry> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/replies").join(name);
     let text = std::fs::read_to_string(&path).expect("a corpus");
     let entry = |line: &str| {
@@ -59,7 +59,7 @@ pub fn entries(name: &str) -> Vec<Entry> {
 }
 
 /// A line a class that occurs: its name, how many there are, how many are read as such, and as what else.
-pub struct Row {
+pub(crate) struct Row {
     /// The class.
     pub class: &'static str,
     /// Lines of the class.
@@ -71,7 +71,7 @@ pub struct Row {
 }
 
 /// The confusion matrix.
-pub fn matrix(entries: &[Entry]) -> Vec<Row> {
+pub(crate) fn matrix(entries: &[Entry]) -> Vec<Row> {
     let row = |class: &Reason| {
         let class = class.as_str();
         let of_class = entries.iter().filter(|entry| entry.expected == class);

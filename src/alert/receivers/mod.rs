@@ -13,7 +13,7 @@ use super::told::{ToldNotice, json};
 pub(super) use request::ReceiverRequest;
 
 /// Where PagerDuty takes events.
-pub const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
+pub(crate) const PAGERDUTY_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// The form of a webhook's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

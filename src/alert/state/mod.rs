@@ -17,11 +17,11 @@ const QUEUE_MAX: usize = 1_000;
 const AGAIN_S: i64 = 60;
 
 /// The state's file in the store's folder.
-pub const FILE: &str = "alerts.json";
+pub(crate) const FILE: &str = "alerts.json";
 
 /// An alarm as the detection sees it now.
 #[derive(Debug, Clone)]
-pub struct SeenAlarm {
+pub(crate) struct SeenAlarm {
     /// What would be reported.
     pub notice: Notice,
     /// When it was found.
@@ -37,7 +37,7 @@ pub struct SeenAlarm {
 /// Everything that is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AlertState {
+pub(crate) struct AlertState {
     /// Until when mail has been judged; `None` before the first round.
     pub judged: Option<UtcS>,
     /// Episodes that have been reported and fire.
@@ -63,7 +63,7 @@ pub struct AlertState {
 
 impl AlertState {
     /// Reads it; empty if there is none.
-    pub fn load(path: &Path) -> io::Result<AlertState> {
+    pub(crate) fn load(path: &Path) -> io::Result<AlertState> {
         match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged ({why})"))),
@@ -77,7 +77,7 @@ impl AlertState {
     ///
     /// # Errors
     /// The file may not be read, or not be moved.
-    pub fn load_or_set_aside(path: &Path) -> io::Result<(AlertState, Option<String>)> {
+    pub(crate) fn load_or_set_aside(path: &Path) -> io::Result<(AlertState, Option<String>)> {
         match AlertState::load(path) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 let aside = path.with_extension("json.broken");
@@ -95,7 +95,7 @@ impl AlertState {
     }
 
     /// Writes it: whole or not at all, also after a power cut.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         // Who may read the store may see what fires.
         files::write_whole(path, &serde_json::to_vec(self)?)?;
         match path.parent() {
@@ -106,7 +106,7 @@ impl AlertState {
 
     /// Compares what the detection sees with what has been reported, and queues the difference. `judged` is the end of the
     /// time that was judged. In the first round only what fires is news.
-    pub fn update(&mut self, seen: &[SeenAlarm], judged: UtcS) {
+    pub(crate) fn update(&mut self, seen: &[SeenAlarm], judged: UtcS) {
         let mut news = Vec::new();
         let mut matched = vec![false; seen.len()];
         let firing = std::mem::take(&mut self.firing);
@@ -174,7 +174,7 @@ impl AlertState {
     }
 
     /// Takes over the channels: those that are new get a queue with what fires already, what waits for others is dropped.
-    pub fn serve(&mut self, channels: &[Box<dyn AlertChannel>]) {
+    pub(crate) fn serve(&mut self, channels: &[Box<dyn AlertChannel>]) {
         for channel in channels {
             let Some(former) = channel.former_name() else { continue };
             if let Some(queue) = self.queues.remove(&former) {
@@ -195,7 +195,7 @@ impl AlertState {
     }
 
     /// How each channel does, by name.
-    pub fn channels(&self) -> Vec<ChannelState> {
+    pub(crate) fn channels(&self) -> Vec<ChannelState> {
         let none = Backlog::default();
         let of = |(name, queue): (&String, &VecDeque<Notice>)| {
             let backlog = self.backlogs.get(name).unwrap_or(&none);
@@ -219,7 +219,7 @@ impl AlertState {
     }
 
     /// Delivers what waits, all channels at once, so that one that hangs holds up no other. Why something stays.
-    pub fn deliver(&mut self, channels: &[Box<dyn AlertChannel>], now: UtcS) -> Vec<Undelivered> {
+    pub(crate) fn deliver(&mut self, channels: &[Box<dyn AlertChannel>], now: UtcS) -> Vec<Undelivered> {
         let rounds: Vec<DeliveryRound> = channels.iter().map(|channel| self.due(channel.as_ref(), now)).collect();
         let results: Vec<Results> = std::thread::scope(|scope| {
             let start = |(channel, round): (_, &'_ DeliveryRound)| {
@@ -276,7 +276,7 @@ impl AlertState {
 
 /// How a channel does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelState {
+pub(crate) struct ChannelState {
     /// Kind and target, without what may be a secret in it.
     pub name: String,
     /// Notices that it has not taken yet.
@@ -293,13 +293,13 @@ pub struct ChannelState {
 
 impl ChannelState {
     /// Whether something that was tried is not delivered.
-    pub fn is_failing(&self) -> bool {
+    pub(crate) fn is_failing(&self) -> bool {
         self.since.is_some()
     }
 }
 
 /// A channel's name for people.
-pub fn shown_channel(name: &str) -> String {
+pub(crate) fn shown_channel(name: &str) -> String {
     let (kind, target) = name.split_once(' ').unwrap_or((name, ""));
     public(kind, target)
 }

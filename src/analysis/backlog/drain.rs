@@ -14,7 +14,7 @@ const DRAINED_MIN: i64 = 3;
 
 /// A forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Drain {
+pub(crate) struct Drain {
     /// Recipients by which the backlog shrinks, a minute.
     pub per_minute: f64,
     /// When nothing is left at that rate, UTC milliseconds.
@@ -22,7 +22,7 @@ pub struct Drain {
 }
 
 /// The forecast of a backlog, in recipients at the end of each minute, the newest last; none if it does not shrink.
-pub fn forecast(backlog: &[i64], at_ms: UtcMs) -> Option<Drain> {
+pub(super) fn forecast(backlog: &[i64], at_ms: UtcMs) -> Option<Drain> {
     let (&now, before) = backlog.split_last()?;
     if now <= 0 {
         return None;
@@ -65,7 +65,7 @@ fn line_through(backlog: &[i64]) -> (f64, f64) {
 
 /// A backlog by minute, made of stays: each counts from its arrival to its end.
 #[derive(Debug, Clone)]
-pub struct Minutes {
+pub(super) struct Minutes {
     /// The first minute.
     first: Minute,
     changes: Vec<i64>,
@@ -73,7 +73,7 @@ pub struct Minutes {
 
 impl Minutes {
     /// So many minutes up to `at_ms`, without a backlog.
-    pub fn until(at_ms: UtcMs, minutes: usize) -> Self {
+    pub(super) fn until(at_ms: UtcMs, minutes: usize) -> Self {
         let end = at_ms.minute() + 1;
         Minutes {
             first: end - minutes as i64,
@@ -82,7 +82,7 @@ impl Minutes {
     }
 
     /// Adds recipients that came at a time and left at another; those that have not left are still there.
-    pub fn add(&mut self, recipients: i64, came_ms: UtcMs, left_ms: Option<UtcMs>) {
+    pub(super) fn add(&mut self, recipients: i64, came_ms: UtcMs, left_ms: Option<UtcMs>) {
         let minute = |at: UtcMs| usize::try_from(at.minute() - self.first).unwrap_or(0);
         let (came, left) = (minute(came_ms), left_ms.map(minute));
         if left == Some(came) {
@@ -97,14 +97,14 @@ impl Minutes {
     }
 
     /// Adds another backlog of the same minutes.
-    pub fn add_all(&mut self, other: &Minutes) {
+    pub(super) fn add_all(&mut self, other: &Minutes) {
         for (change, more) in self.changes.iter_mut().zip(&other.changes) {
             *change += more;
         }
     }
 
     /// Recipients that wait at the end of each minute.
-    pub fn backlog(&self) -> Vec<i64> {
+    pub(super) fn backlog(&self) -> Vec<i64> {
         let mut waiting = 0;
         let sum = |change: &i64| {
             waiting += change;

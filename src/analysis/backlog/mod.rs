@@ -6,8 +6,8 @@
 mod drain;
 mod stay;
 
-pub use drain::Drain;
-pub use stay::WaitState;
+pub(crate) use drain::Drain;
+pub(crate) use stay::WaitState;
 
 use crate::model::queue_id::exim_time_ms;
 use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
@@ -20,14 +20,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 
 /// How far back a mail is looked for that waits: MTAs give up after days, what is frozen stays for weeks.
-pub const BEFORE_MS: i64 = 35 * DAY_MS;
+pub(crate) const BEFORE_MS: i64 = 35 * DAY_MS;
 
 /// Minutes of which the drain is judged.
 const MINUTES: usize = 1440;
 
 /// What waits together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Group {
+pub(crate) struct Group {
     /// Whose mail.
     pub service: String,
     /// On which host.
@@ -38,15 +38,12 @@ pub struct Group {
 
 /// By what the backlog is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum QueueBy {
+pub(crate) enum QueueBy {
     /// Service and relay.
     #[default]
     Queue,
-    /// Service.
     Service,
-    /// Relay.
     Relay,
-    /// Provider.
     Provider,
 }
 
@@ -63,7 +60,7 @@ impl QueueBy {
 
 /// What is asked of a backlog.
 #[derive(Debug, Clone, Copy)]
-pub struct BacklogQuestion {
+pub(crate) struct BacklogQuestion {
     /// The moment, UTC milliseconds.
     pub at_ms: UtcMs,
     /// From when on its course is asked, too.
@@ -76,7 +73,7 @@ pub struct BacklogQuestion {
 
 impl BacklogQuestion {
     /// What waits at a moment (UTC milliseconds), by service and relay.
-    pub fn at(at_ms: UtcMs, mails_max: usize) -> Self {
+    pub(crate) fn at(at_ms: UtcMs, mails_max: usize) -> Self {
         BacklogQuestion {
             at_ms,
             since_ms: None,
@@ -98,7 +95,7 @@ impl BacklogQuestion {
 
 /// What waits of a group, or of all.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// Mails that will be tried again; one that waits for several services counts with each.
     pub messages: u64,
     /// Their recipients that have not got it.
@@ -121,7 +118,7 @@ pub struct Waiting {
 
 /// The backlog of a moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct QueueBacklog {
+pub(crate) struct QueueBacklog {
     /// By group.
     pub groups: BTreeMap<Group, Waiting>,
     /// Of all, each mail once.
@@ -135,7 +132,7 @@ pub struct QueueBacklog {
 ///
 /// # Errors
 /// The store cannot be read, or too many mails wait.
-pub fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<QueueBacklog, QueryError> {
+pub(crate) fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<QueueBacklog, QueryError> {
     let BacklogQuestion { at_ms, mails_max, .. } = question;
     let Some((first, _)) = store.span(at_ms)? else {
         return Ok(QueueBacklog::default());

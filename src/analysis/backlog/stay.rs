@@ -59,7 +59,7 @@ enum CopyState {
 
 /// In what way a mail waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum WaitState {
+pub(crate) enum WaitState {
     /// It will be tried again.
     ForRetry,
     /// Exim set it aside, until somebody looks.

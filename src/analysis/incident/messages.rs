@@ -10,14 +10,13 @@ use std::collections::BTreeSet;
 
 /// A message, or one of its recipients, that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LostMessage {
+pub(crate) struct LostMessage {
     /// When, UTC milliseconds.
     pub ts_ms: UtcMs,
     /// Host whose log says so.
     pub host: String,
     /// Queue ID; of what was never handed in, the application's own ID.
     pub queue_id: String,
-    /// Service.
     pub service: String,
     /// What became of it: `bounced`, `expired`, `discarded`, or `submit_failed`.
     pub kind: String,
@@ -27,13 +26,12 @@ pub struct LostMessage {
     pub recipient: String,
     /// Reply code.
     pub smtp_code: Option<i64>,
-    /// Why.
     pub reason: String,
 }
 
 /// Messages that were given up.
 #[derive(Debug, Default)]
-pub struct LostMessages {
+pub(crate) struct LostMessages {
     /// The first ones, by time.
     pub all: Vec<LostMessage>,
     /// There are more.
@@ -49,7 +47,7 @@ const GIVEN_UP: &str =
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn lost_messages(
+pub(crate) fn lost_messages(
     store: &dyn MailHistory,
     incident: &Incident,
     messages_max: usize,
@@ -126,7 +124,7 @@ fn rows(table: &Table) -> Vec<LostMessage> {
 }
 
 /// A table in Markdown.
-pub fn markdown(all: &[LostMessage]) -> String {
+pub(crate) fn markdown(all: &[LostMessage]) -> String {
     let mut page = "| ts | host | queue ID | service | kind | sender | recipient | reply |\n\
                     |---|---|---|---|---|---|---|---|\n"
         .to_owned();
@@ -150,7 +148,7 @@ pub fn markdown(all: &[LostMessage]) -> String {
 }
 
 /// A line a message and recipient.
-pub fn table(all: &[LostMessage]) -> Table {
+pub(crate) fn table(all: &[LostMessage]) -> Table {
     let text =
         |cell: fn(&LostMessage) -> &String| Values::Text(all.iter().map(|one| Some(cell(one).clone())).collect());
     Table::of([

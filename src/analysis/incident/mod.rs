@@ -1,11 +1,11 @@
 //! What an outage did to each service: lost, delayed, rerouted, or nothing, judged by what was known at its end.
 
 mod by_id;
-pub mod messages;
+pub(crate) mod messages;
 mod replies;
-pub mod report;
+pub(crate) mod report;
 
-pub use self::replies::reply_until_found;
+pub(crate) use self::replies::reply_until_found;
 use self::replies::{Replies, replies};
 use super::completeness::Completeness;
 use super::pending::{queued, tellers, tried};
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 /// An outage, judged.
 #[derive(Debug)]
-pub struct Incident {
+pub(crate) struct Incident {
     /// What was asked, UTC milliseconds.
     pub window: Window,
     /// What was found.
@@ -46,7 +46,7 @@ pub struct Incident {
 
 /// A window, judged.
 #[derive(Debug)]
-pub struct Judged {
+pub(crate) struct Judged {
     /// The relay, if it was one.
     pub cause: Option<Cause>,
     /// Alarms that overlap the window.
@@ -72,7 +72,7 @@ const PART: f64 = 0.05;
 
 /// By what an incident is named.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub(crate) enum Asked {
     /// A stretch of time.
     Window(Window),
     /// An alarm's id or number.
@@ -81,7 +81,13 @@ pub enum Asked {
 
 /// Replays the detection, and judges all services by what was known at the window's end: while the trouble lasts by nothing
 /// later; where the window ends with it, with the recovery.
-pub fn judge(store: &dyn MailHistory, kept: &Kept, options: Options, asked: Asked, now_ms: UtcMs) -> Result<Incident> {
+pub(crate) fn judge(
+    store: &dyn MailHistory,
+    kept: &Kept,
+    options: Options,
+    asked: Asked,
+    now_ms: UtcMs,
+) -> Result<Incident> {
     let rhythms = options.rhythms.clone();
     let (known_ms, until_ms) = match &asked {
         Asked::Window(window) => (window.until_ms, window.until_ms.saturating_add(HINDSIGHT * MINUTE_MS)),
@@ -178,7 +184,12 @@ fn cause_of(alarms: &[&Alarm], from: Minute, to: Minute) -> Option<Cause> {
 }
 
 /// Judges all services in a window of a history that was replayed.
-pub fn judge_window(past: &mut PastMail<'_>, groups: &Groups, rhythms: &Rhythms, window: Window) -> Result<Judged> {
+pub(crate) fn judge_window(
+    past: &mut PastMail<'_>,
+    groups: &Groups,
+    rhythms: &Rhythms,
+    window: Window,
+) -> Result<Judged> {
     let (from, to) = (window.since_ms.minute(), ceiling(window.until_ms));
     let overlaps = |alarm: &&Alarm| alarm.overlaps(from, to);
     let alarms: Vec<Alarm> = groups.told().filter(overlaps).cloned().collect();
@@ -317,7 +328,7 @@ impl std::ops::Deref for Incident {
 
 impl Judged {
     /// Services that had no way but one relay, with that relay, and whether they were hurt.
-    pub fn hanging(&self) -> Vec<(Id, Id)> {
+    pub(crate) fn hanging(&self) -> Vec<(Id, Id)> {
         let services = self.services.iter().map(|one| one.service);
         let only = services.filter_map(|service| {
             let (host, share) = self.routes.of(service).first().copied()?;
@@ -327,7 +338,7 @@ impl Judged {
     }
 
     /// First alarm.
-    pub fn first_alarm(&self) -> Option<Minute> {
+    pub(crate) fn first_alarm(&self) -> Option<Minute> {
         self.alarms.iter().map(|alarm| alarm.detected).min()
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The reply that came most often.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FrequentReply {
+pub(crate) struct FrequentReply {
     /// SMTP code.
     pub smtp_code: Option<i64>,
     /// `5.7.1`; empty if it had none.
@@ -26,7 +26,7 @@ pub struct FrequentReply {
 
 impl FrequentReply {
     /// `550 5.7.1 policy`, with the provider's own code in place of the enhanced one if that says more.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let smtp = self.smtp_code.map(|code| code.to_string());
         let words = [smtp.as_deref().unwrap_or_default(), &self.enhanced_code, &self.reason];
         let mut words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
@@ -39,14 +39,14 @@ impl FrequentReply {
 
 /// Most frequent replies of what failed, and of what was put off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Replies {
+pub(crate) struct Replies {
     failed: BTreeMap<Scope, FrequentReply>,
     deferred: BTreeMap<Scope, FrequentReply>,
 }
 
 impl Replies {
     /// Of an alarm, or of a service that has an impact.
-    pub fn of(&self, scope: Scope, state: State) -> Option<&FrequentReply> {
+    pub(crate) fn of(&self, scope: Scope, state: State) -> Option<&FrequentReply> {
         match state {
             State::Failing => self.failed.get(&scope),
             // It may also refuse.
@@ -98,7 +98,7 @@ pub(super) fn replies(
 ///
 /// # Errors
 /// The history cannot be read.
-pub fn reply_until_found(
+pub(crate) fn reply_until_found(
     store: &dyn MailHistory,
     names: &Names,
     alarm: &Alarm,

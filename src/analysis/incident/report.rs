@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Services whose mail was lost or late, or is missing so far.
-pub fn hurt(judged: &Judged) -> impl Iterator<Item = &ServiceImpact> {
+pub(crate) fn hurt(judged: &Judged) -> impl Iterator<Item = &ServiceImpact> {
     let bad = |one: &&ServiceImpact| {
         let is_hurt = matches!(
             one.impact,
@@ -26,7 +26,7 @@ pub fn hurt(judged: &Judged) -> impl Iterator<Item = &ServiceImpact> {
 }
 
 /// As interface says.
-pub fn json(incident: &Incident) -> Value {
+pub(crate) fn json(incident: &Incident) -> Value {
     let names = &incident.names;
     let services: Vec<Value> = incident
         .services
@@ -106,7 +106,7 @@ fn reply_json(reply: &FrequentReply) -> Value {
 }
 
 /// What happened, and in which minute.
-pub fn timeline(incident: &Incident) -> Vec<(Minute, String)> {
+pub(crate) fn timeline(incident: &Incident) -> Vec<(Minute, String)> {
     let names = &incident.names;
     let mut events = Vec::new();
     match &incident.cause {
@@ -204,7 +204,7 @@ fn first_missing(incident: &Incident) -> Option<Minute> {
 }
 
 /// The page.
-pub fn markdown(incident: &Incident) -> String {
+pub(crate) fn markdown(incident: &Incident) -> String {
     let mut page = String::new();
     let _ = write!(page, "# {}\n\n## Summary\n\n{}\n\n", title(incident), summary(incident));
     page.push_str("## Services\n\n");
@@ -232,7 +232,7 @@ pub fn markdown(incident: &Incident) -> String {
 }
 
 /// One line that names it.
-pub fn title(incident: &Incident) -> String {
+pub(crate) fn title(incident: &Incident) -> String {
     // A week may have been asked about: the day is the trouble's.
     let since = first_missing(incident).map_or_else(|| rfc3339(incident.window.since_ms), minute);
     let day = since.get(..10).unwrap_or(&since);
@@ -249,7 +249,7 @@ pub fn title(incident: &Incident) -> String {
 }
 
 /// What happened, in a few sentences.
-pub fn summary(incident: &Incident) -> String {
+pub(crate) fn summary(incident: &Incident) -> String {
     let names = &incident.names;
     let of = |impact: Impact, open: bool| {
         let list: Vec<String> = incident
@@ -311,7 +311,7 @@ pub fn summary(incident: &Incident) -> String {
 }
 
 /// The table's cells.
-pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
+pub(crate) fn rows(incident: &Incident) -> Vec<[String; 7]> {
     let shown = incident
         .services
         .iter()
@@ -335,7 +335,7 @@ pub fn rows(incident: &Incident) -> Vec<[String; 7]> {
 }
 
 /// Who hung on one relay, and who did not.
-pub fn conclusions(incident: &Incident) -> Vec<String> {
+pub(crate) fn conclusions(incident: &Incident) -> Vec<String> {
     let names = &incident.names;
     let hanging = incident.hanging();
     let mut said = Vec::new();
@@ -364,7 +364,7 @@ pub fn conclusions(incident: &Incident) -> Vec<String> {
 }
 
 /// Log text in Markdown: no control characters, and nothing that is markup.
-pub fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in safe_text(text.as_bytes()).chars() {
         match c {

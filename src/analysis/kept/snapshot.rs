@@ -5,7 +5,7 @@ use crate::analysis::fleet::Known;
 use crate::detect::engine::{Engine, Options};
 use crate::detect::kept::RULES;
 use crate::model::time::Minute;
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
@@ -28,7 +28,7 @@ pub struct Snapshot {
     /// The first minute that it has not judged.
     pub at: Minute,
     /// What the history was like when it was read.
-    pub mark: HistoryMark,
+    pub mark: HistoryVersion,
     /// Names and logs that it knows.
     pub known: Known,
     /// The detection.
@@ -43,7 +43,7 @@ pub struct Standing<'d> {
     /// The first minute that it has not judged.
     pub at: Minute,
     /// What the history was like when it was read.
-    pub mark: &'d HistoryMark,
+    pub mark: &'d HistoryVersion,
     /// Names and logs that it knows.
     pub known: &'d Known,
     /// The detection.
@@ -58,7 +58,7 @@ pub(super) struct SnapshotHeader {
     subject: KeptSubject,
     first: Minute,
     pub(super) at: Minute,
-    pub(super) mark: HistoryMark,
+    pub(super) mark: HistoryVersion,
 }
 
 impl SnapshotHeader {

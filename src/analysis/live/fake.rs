@@ -3,7 +3,7 @@
 use crate::detect::fleet::{Fleet, FleetMinute, Flow, FlowKind, Id, LogMinute, NONE, Names};
 use crate::model::time::{CivilDay, DAY_MIN, MINUTE_MS, Minute, UtcMs};
 use crate::query::history::{MailHistory, SourceSummary};
-use crate::query::mark::{Digests, HistoryMark};
+use crate::query::history_version::{Digests, HistoryVersion};
 use crate::query::named::{NamedQuery, Value};
 use crate::query::rates::RateQuestion;
 use crate::query::series::SeriesSet;
@@ -15,10 +15,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// The minute in which the rows of a host's minute arrive.
-pub type ArrivalRule = Box<dyn Fn(i64, Id) -> i64>;
+pub(super) type ArrivalRule = Box<dyn Fn(i64, Id) -> i64>;
 
 /// The history.
-pub struct Fake {
+pub(super) struct Fake {
     pub fleet: Fleet,
     pub arrival: ArrivalRule,
     /// The minute that it is.
@@ -30,7 +30,7 @@ pub struct Fake {
 }
 
 impl Fake {
-    pub fn new(fleet: Fleet, arrival: impl Fn(i64, Id) -> i64 + 'static) -> Fake {
+    pub(super) fn new(fleet: Fleet, arrival: impl Fn(i64, Id) -> i64 + 'static) -> Fake {
         Fake {
             now: Cell::new(fleet.span().1.get()),
             fleet,
@@ -40,7 +40,7 @@ impl Fake {
         }
     }
 
-    pub fn now_ms(&self) -> UtcMs {
+    pub(super) fn now_ms(&self) -> UtcMs {
         UtcMs::new(self.now.get() * MINUTE_MS + 30_000)
     }
 
@@ -117,21 +117,21 @@ impl MailHistory for Fake {
         Ok("fake".to_owned())
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryMark, QueryError> {
+    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
         let (from, to) = minutes(window);
         Ok(match self.digests {
-            true => HistoryMark::Digests(self.digests(from, to)),
-            false => HistoryMark::Commits(vec![(Minute::MIN, self.now.get())]),
+            true => HistoryVersion::Digests(self.digests(from, to)),
+            false => HistoryVersion::Commits(vec![(Minute::MIN, self.now.get())]),
         })
     }
 
-    fn first_change(&self, mark: &HistoryMark, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
         let known = match mark {
-            HistoryMark::Commits(known) if !self.digests => known,
-            HistoryMark::Digests(known) => {
+            HistoryVersion::Commits(known) if !self.digests => known,
+            HistoryVersion::Digests(known) => {
                 return Ok(known.first_difference(&self.digests(from.get(), to.get()), from, to));
             }
-            HistoryMark::Commits(_) => return Ok(Some(from)),
+            HistoryVersion::Commits(_) => return Ok(Some(from)),
         };
         // A commit's number is the minute in which it came.
         let came = |at: i64, host: Id| {
@@ -331,22 +331,21 @@ fn unasked<T>() -> Result<T, QueryError> {
 }
 
 /// 2018-05-07 00:00 UTC, a Monday, in minutes.
-pub const MONDAY: i64 = 25_427_520;
+pub(super) const MONDAY: i64 = 25_427_520;
 /// Minutes of a day.
-pub const DAY: i64 = 1440;
+pub(super) const DAY: i64 = 1440;
 /// The relays.
-pub const ONE: Id = 0;
-pub const TWO: Id = 1;
+pub(super) const ONE: Id = 0;
+pub(super) const TWO: Id = 1;
 /// Services, of which the first ones have no way but the first relay, and say when it refuses their mail.
 const SERVICES: Id = 6;
 const HANGING: Id = 4;
 
-/// SplitMix64.
-pub struct Dice(pub u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
     /// From 0 to 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -356,7 +355,7 @@ impl Dice {
 }
 
 /// A fleet of two relays over some days from [`MONDAY`] on; the first takes nothing in `[stop, start)`.
-pub fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
+pub(super) fn fleet(seed: u64, days: i64, (stop, start): (i64, i64)) -> Fleet {
     let name = |kind: &str, id: Id| format!("{kind}{id}");
     let names = Names {
         services: (0..SERVICES).map(|id| name("service", id)).collect(),

@@ -18,7 +18,7 @@ use crate::detect::rejudged::FormerAlarms;
 use crate::model::time::{AHEAD_MS, DAY_MIN, DAY_MS, HOUR_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::{MailHistory, present};
-use crate::query::mark::HistoryMark;
+use crate::query::history_version::HistoryVersion;
 use anyhow::Result;
 
 /// How often it is looked for rows that came late, milliseconds, and how many minutes back.
@@ -39,7 +39,7 @@ struct Late {
 
 /// The detection and how far it has come.
 #[derive(Debug)]
-pub struct Live {
+pub(crate) struct Live {
     /// What has been judged so far.
     pub engine: Engine,
     /// What it was made of.
@@ -53,7 +53,7 @@ pub struct Live {
     /// Of what it is; none before the first step.
     subject: Option<KeptSubject>,
     /// What the history was like when it was read.
-    mark: HistoryMark,
+    mark: HistoryVersion,
     /// When it was last looked for rows that came late, UTC milliseconds, by [`LOOKS`].
     looked_ms: [UtcMs; LOOKS.len()],
     /// Where snapshots are.
@@ -66,7 +66,7 @@ pub struct Live {
 
 impl Live {
     /// Has judged nothing, and keeps nothing: the first step replays the history.
-    pub fn new(options: Options) -> Live {
+    pub(crate) fn new(options: Options) -> Live {
         Live {
             engine: Engine::new(options.clone()),
             options,
@@ -74,7 +74,7 @@ impl Live {
             first: Minute::EPOCH,
             next: None,
             subject: None,
-            mark: HistoryMark::Commits(Vec::new()),
+            mark: HistoryVersion::Commits(Vec::new()),
             looked_ms: [UtcMs::MIN; LOOKS.len()],
             kept: None,
             writes: false,
@@ -83,7 +83,7 @@ impl Live {
     }
 
     /// The same with the snapshots that another process writes, and further ones in memory if there is room for them.
-    pub fn reading(options: Options, kept: Kept) -> Live {
+    pub(crate) fn reading(options: Options, kept: Kept) -> Live {
         Live {
             writes: kept.is_in_memory(),
             kept: Some(kept),
@@ -92,7 +92,7 @@ impl Live {
     }
 
     /// The same with a folder of snapshots, from which the first step goes on. Only who holds the watcher's lock may.
-    pub fn keeping(options: Options, kept: Kept) -> Live {
+    pub(crate) fn keeping(options: Options, kept: Kept) -> Live {
         kept.sweep();
         Live {
             kept: Some(kept),
@@ -102,12 +102,12 @@ impl Live {
     }
 
     /// Names of what is judged.
-    pub fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         &self.known.names
     }
 
     /// Judges what is new; whether anything was.
-    pub fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<bool> {
+    pub(crate) fn step(&mut self, store: &dyn MailHistory, now_ms: UtcMs) -> Result<bool> {
         let now = self.present(store, now_ms)?;
         if self
             .next
@@ -272,9 +272,9 @@ impl Live {
     }
 
     /// What was read from a minute on is as the history is now.
-    fn read_again(&mut self, store: &dyn MailHistory, from: Minute, fresh: HistoryMark) -> Result<()> {
+    fn read_again(&mut self, store: &dyn MailHistory, from: Minute, fresh: HistoryVersion) -> Result<()> {
         // Where nothing waits, all of it is. To ask that of a server takes a look at all its rows.
-        let is_cheap = matches!(self.mark, HistoryMark::Commits(_));
+        let is_cheap = matches!(self.mark, HistoryVersion::Commits(_));
         if is_cheap && store.first_change(&self.mark, Minute::MIN, from)?.is_none() {
             self.mark = fresh;
             return Ok(());
@@ -312,7 +312,7 @@ impl Live {
     /// The history is replayed in the next step.
     fn begin_anew(&mut self) {
         (self.engine, self.known, self.next) = (Engine::new(self.options.clone()), Known::default(), None);
-        self.mark = HistoryMark::Commits(Vec::new());
+        self.mark = HistoryVersion::Commits(Vec::new());
     }
 }
 
@@ -320,7 +320,7 @@ impl Live {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: UtcMs) -> Result<Option<UtcMs>> {
+pub(crate) fn silent_since(store: &dyn MailHistory, minutes: u32, now_ms: UtcMs) -> Result<Option<UtcMs>> {
     if minutes == 0 {
         return Ok(None);
     }

@@ -3,10 +3,12 @@
 
 mod snapshot;
 
-pub use snapshot::{
-    BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotMissing, SnapshotProvider, SnapshotQueue, SnapshotRow,
-    SnapshotSource, SnapshotVerdict, StateClass,
+pub(crate) use snapshot::{
+    BoardSnapshot, SnapshotAlarm, SnapshotClock, SnapshotProvider, SnapshotQueue, SnapshotRow, SnapshotSource,
+    StateClass,
 };
+#[cfg(test)]
+pub(crate) use snapshot::{SnapshotMissing, SnapshotVerdict};
 
 use super::board::{BoardQuestion, Boards, RowState, boards};
 use super::incident::{Asked, Incident, judge};
@@ -35,7 +37,7 @@ const SILENT_MIN: u32 = 30;
 const WATCH_MIN: i64 = 10;
 
 /// What the overview is made of.
-pub struct Overview {
+pub(crate) struct Overview {
     /// What the detection says.
     pub judgement: Arc<DetectionState>,
     /// How the mail stands, with times in UTC.
@@ -55,7 +57,7 @@ pub struct Overview {
 }
 
 /// What a verdict is made of, in whichever zone it names times.
-pub struct StandingFacts {
+pub(crate) struct StandingFacts {
     /// Services that have sent mail of late.
     services: usize,
     incident: Option<Incident>,
@@ -80,14 +82,14 @@ impl StandingFacts {
 
 impl Overview {
     /// How the mail stands, with times of a zone.
-    pub fn verdict_in(&self, zone: &TimeZone) -> MailVerdict {
+    pub(crate) fn verdict_in(&self, zone: &TimeZone) -> MailVerdict {
         self.standing.verdict(&self.judgement, zone)
     }
 }
 
 /// A provider over all relays.
 #[derive(Debug, Clone, Default)]
-pub struct ProviderSum {
+pub(crate) struct ProviderSum {
     /// Attempts of the last day.
     pub attempts: Attempts,
     /// Those of the weeks before.
@@ -97,7 +99,7 @@ pub struct ProviderSum {
 }
 
 /// What is asked.
-pub struct OverviewQuestion<'a> {
+pub(crate) struct OverviewQuestion<'a> {
     /// What the detection says.
     pub judgement: Arc<DetectionState>,
     /// Its snapshots.
@@ -118,7 +120,7 @@ pub struct OverviewQuestion<'a> {
 
 /// What is known of a `watch` on a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WatchSeen {
+pub(crate) enum WatchSeen {
     /// The clock stands still: whether one runs today says nothing.
     NotAsked,
     /// None has judged this store.
@@ -131,7 +133,7 @@ pub enum WatchSeen {
 ///
 /// # Errors
 /// The store does not answer.
-pub fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Result<Overview> {
+pub(crate) fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) -> Result<Overview> {
     let OverviewQuestion {
         judgement,
         kept,

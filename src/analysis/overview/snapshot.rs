@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 /// What a state means for whoever looks: its colour and its shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum StateClass {
+pub(crate) enum StateClass {
     /// All is well.
     Ok,
     /// Something is wrong.
@@ -31,7 +31,7 @@ pub enum StateClass {
 impl StateClass {
     /// Of an alarm's state.
     #[must_use]
-    pub fn of_alarm(state: State, is_provisional: bool) -> StateClass {
+    pub(crate) fn of_alarm(state: State, is_provisional: bool) -> StateClass {
         match (state.is_about_mail(), is_provisional) {
             (false, _) => StateClass::Unknown,
             (true, true) => StateClass::Calm,
@@ -68,7 +68,7 @@ impl StateClass {
 /// How the clock of an overview runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SnapshotClock {
+pub(crate) enum SnapshotClock {
     /// With the time of day.
     Live,
     /// The newest event is over a day old: it shows the end of that time.
@@ -80,7 +80,7 @@ pub enum SnapshotClock {
 impl SnapshotClock {
     /// Of an overview that ends at a time, at another on the clock.
     #[must_use]
-    pub fn of(end_ms: UtcMs, now_ms: UtcMs, is_standing: bool) -> SnapshotClock {
+    pub(crate) fn of(end_ms: UtcMs, now_ms: UtcMs, is_standing: bool) -> SnapshotClock {
         match is_standing {
             true => SnapshotClock::Stopped,
             // Where time ends is the clock, or over a day before it; an answer that is kept is minutes old.
@@ -92,7 +92,7 @@ impl SnapshotClock {
 
 /// An overview.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BoardSnapshot {
+pub(crate) struct BoardSnapshot {
     /// Where time ends.
     #[serde(with = "time")]
     pub as_of: UtcMs,
@@ -130,7 +130,7 @@ pub struct BoardSnapshot {
 
 /// How the mail stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotVerdict {
+pub(crate) struct SnapshotVerdict {
     /// In a word.
     pub standing: String,
     /// What the word means.
@@ -156,7 +156,7 @@ pub struct SnapshotVerdict {
 
 /// What is missing, by what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SnapshotMissing {
+pub(crate) struct SnapshotMissing {
     /// All of it.
     pub all: u64,
     /// Was not sent.
@@ -173,12 +173,11 @@ pub struct SnapshotMissing {
 
 /// An alarm that fires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotAlarm {
+pub(crate) struct SnapshotAlarm {
     /// Its ID.
     pub id: String,
     /// `service`, `relay`, …
     pub kind: String,
-    /// Whose.
     pub name: String,
     /// Its state.
     pub state: String,
@@ -194,14 +193,12 @@ pub struct SnapshotAlarm {
     pub detected: UtcMs,
     /// Services that it names.
     pub members: Vec<String>,
-    /// Why.
     pub evidence: Vec<String>,
 }
 
 /// A service, relay, or hostgroup.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotRow {
-    /// Whose.
+pub(crate) struct SnapshotRow {
     pub name: String,
     /// `ok`, `quiet`, `learning`, or an alarm's state.
     pub state: String,
@@ -233,8 +230,7 @@ pub struct SnapshotRow {
 
 /// A provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotProvider {
-    /// Which.
+pub(crate) struct SnapshotProvider {
     pub name: String,
     /// `ok`, or an alarm's state.
     pub state: String,
@@ -263,7 +259,7 @@ pub struct SnapshotProvider {
 impl SnapshotProvider {
     /// Attempts of the last day, and of the weeks before.
     #[must_use]
-    pub fn attempts(&self) -> [Attempts; 2] {
+    pub(crate) fn attempts(&self) -> [Attempts; 2] {
         [
             Attempts {
                 all: self.attempts,
@@ -281,7 +277,7 @@ impl SnapshotProvider {
 
 /// What waits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotQueue {
+pub(crate) struct SnapshotQueue {
     /// Whose mail; empty of all.
     pub service: String,
     /// On which host; empty of all.
@@ -311,8 +307,7 @@ pub struct SnapshotQueue {
 
 /// A log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SnapshotSource {
-    /// Whose.
+pub(crate) struct SnapshotSource {
     pub host: String,
     /// What wrote it.
     pub source: String,
@@ -332,7 +327,11 @@ pub struct SnapshotSource {
 impl BoardSnapshot {
     /// An overview with its backlog, computed at a time on the clock.
     #[must_use]
-    pub fn of(overview: &Overview, backlog: &QueueBacklog, (now, clock): (UtcMs, SnapshotClock)) -> BoardSnapshot {
+    pub(crate) fn of(
+        overview: &Overview,
+        backlog: &QueueBacklog,
+        (now, clock): (UtcMs, SnapshotClock),
+    ) -> BoardSnapshot {
         let names = &overview.judgement.names;
         let firing = overview.judgement.firing();
         let rows = |rows: &[BoardRow], is_service: bool| {
@@ -507,16 +506,16 @@ mod time {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    pub fn serialize<S: Serializer>(at: &UtcMs, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(at: &UtcMs, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&rfc3339(*at))
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcMs, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcMs, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).map_err(D::Error::custom)
     }
 
-    pub fn parse(text: &str) -> Result<UtcMs, String> {
+    pub(super) fn parse(text: &str) -> Result<UtcMs, String> {
         let time: Timestamp = text.parse().map_err(|why: jiff::Error| why.to_string())?;
         Ok(UtcMs::from(time))
     }
@@ -528,11 +527,11 @@ mod maybe_time {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    pub fn serialize<S: Serializer>(at: &Option<UtcMs>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(at: &Option<UtcMs>, serializer: S) -> Result<S::Ok, S::Error> {
         at.map(rfc3339).serialize(serializer)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcMs>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcMs>, D::Error> {
         let text: Option<String> = Option::deserialize(deserializer)?;
         text.map(|text| super::time::parse(&text))
             .transpose()

@@ -10,9 +10,9 @@ mod search;
 mod story;
 mod written;
 
-pub use question::TraceQuestion;
-pub use story::{TraceEvent, TracedMail};
-pub use written::{mail_json, mail_json_without_addresses};
+pub(crate) use question::TraceQuestion;
+pub(crate) use story::{TraceEvent, TracedMail};
+pub(crate) use written::{mail_json, mail_json_without_addresses};
 
 use self::follow::{STAYS_MAX, follow};
 use self::search::Search;
@@ -22,7 +22,7 @@ use crate::query::{QueryError, Window};
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// The mails, the oldest first.
     pub mails: Vec<TracedMail>,
     /// Whether there are more, which are older.
@@ -36,7 +36,7 @@ pub struct Trace {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn trace(
+pub(crate) fn trace(
     store: &dyn MailHistory,
     question: &TraceQuestion,
     window: Window,

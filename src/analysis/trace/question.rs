@@ -14,7 +14,7 @@ const ARRIVALS: &str = "kind IN ('accepted', 'submitted', 'submit_failed', 'reje
 
 /// What a text may mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TraceQuestion {
+pub(crate) struct TraceQuestion {
     /// A queue ID.
     pub queue_id: Option<String>,
     /// When a mail of this queue ID arrived, UTC milliseconds, where an ID holds it.
@@ -31,7 +31,7 @@ impl TraceQuestion {
     ///
     /// # Errors
     /// It is neither a queue ID nor a Message-ID nor an address that the store can know.
-    pub fn of(text: &str, redactor: Option<&Redactor>) -> Result<TraceQuestion, String> {
+    pub(crate) fn of(text: &str, redactor: Option<&Redactor>) -> Result<TraceQuestion, String> {
         let text = text.trim();
         let text = text
             .strip_prefix('<')
@@ -91,7 +91,7 @@ impl TraceQuestion {
     }
 
     /// As what a text was looked up, for people.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let kinds = [
             (self.queue_id.is_some(), "queue ID"),
             (self.message_key.is_some(), "Message-ID"),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What one log says of a mail at one time: a row of `events`. Texts are empty where the log says nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TraceEvent {
+pub(crate) struct TraceEvent {
     /// When, UTC milliseconds.
     pub ts_ms: UtcMs,
     /// Where its line stands in the log: the order within a millisecond.
@@ -43,7 +43,6 @@ pub struct TraceEvent {
     pub reason: String,
     /// The remote side's words, where they are kept.
     pub reply: String,
-    /// Size.
     pub bytes: Option<i64>,
     /// Time in the queue.
     pub queue_ms: Option<i64>,
@@ -69,7 +68,7 @@ impl TraceEvent {
     }
 
     /// Where it went; of an arrival, where it came from.
-    pub fn next_hop(&self) -> String {
+    pub(crate) fn next_hop(&self) -> String {
         match self.kind.as_str() {
             "accepted" | "rejected" if !self.client.is_empty() => format!("from {}", self.client),
             _ if self.remote_host.is_empty() => self.remote_ip.clone(),
@@ -78,7 +77,7 @@ impl TraceEvent {
     }
 
     /// The reply in its codes and class: `451 4.7.1 greylisted`.
-    pub fn reply_codes(&self) -> String {
+    pub(crate) fn reply_codes(&self) -> String {
         let code = self.smtp_code.map(|code| code.to_string()).unwrap_or_default();
         let parts = [code.as_str(), &self.enhanced_code, &self.reason];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -93,7 +92,7 @@ impl TraceEvent {
 
 /// A mail and its story.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TracedMail {
+pub(crate) struct TracedMail {
     /// Who sent it, as its first row says.
     pub service: String,
     /// What became of it: `delivered`, `waiting`, `frozen`, `bounced`, `expired`, `rejected`, `discarded`, `submit_failed`,
@@ -262,7 +261,7 @@ fn state(events: &[TraceEvent], recipients: &BTreeMap<String, u64>, next: &[Stri
 
 impl TracedMail {
     /// Milliseconds from its first row to its last.
-    pub fn took_ms(&self) -> i64 {
+    pub(crate) fn took_ms(&self) -> i64 {
         match (self.events.first(), self.events.last()) {
             (Some(first), Some(last)) => last.ts_ms - first.ts_ms,
             _ => 0,
@@ -270,7 +269,7 @@ impl TracedMail {
     }
 
     /// Hosts whose logs have it, in the order in which they had it.
-    pub fn hosts(&self) -> Vec<&str> {
+    pub(crate) fn hosts(&self) -> Vec<&str> {
         let mut hosts: Vec<&str> = Vec::new();
         for event in &self.events {
             if !hosts.contains(&event.host.as_str()) {

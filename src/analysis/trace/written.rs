@@ -5,7 +5,7 @@ use crate::model::time::rfc3339;
 use serde_json::{Value, json};
 
 /// A mail and its events: times as RFC 3339, sizes in bytes, durations in milliseconds. `reply` stands only where it is kept.
-pub fn mail_json(mail: &TracedMail) -> Value {
+pub(crate) fn mail_json(mail: &TracedMail) -> Value {
     let event = |event: &TraceEvent| {
         let mut json = json!({
             "ts": rfc3339(event.ts_ms),
@@ -43,7 +43,7 @@ pub fn mail_json(mail: &TracedMail) -> Value {
 }
 
 /// The same without addresses, and without words in which addresses may stand.
-pub fn mail_json_without_addresses(mail: &TracedMail) -> Value {
+pub(crate) fn mail_json_without_addresses(mail: &TracedMail) -> Value {
     let mut json = mail_json(mail);
     for event in json["events"].as_array_mut().into_iter().flatten() {
         if let Some(event) = event.as_object_mut() {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 /// How it stands, worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MailStanding {
+pub(crate) enum MailStanding {
     /// Mail flows as expected.
     Flowing,
     /// Nobody can say: what would show it is missing, old, or not judged.
@@ -21,7 +21,7 @@ pub enum MailStanding {
 impl MailStanding {
     /// The word in answers.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             MailStanding::Flowing => "flowing",
             MailStanding::Unknown => "unknown",
@@ -32,7 +32,7 @@ impl MailStanding {
 
 /// What the sentence is made of.
 #[derive(Debug)]
-pub struct VerdictFacts<'a> {
+pub(crate) struct VerdictFacts<'a> {
     /// The minute up to which was judged, since 1970; none where nothing was.
     pub until: Option<Minute>,
     /// Alarms that fire.
@@ -53,7 +53,7 @@ pub struct VerdictFacts<'a> {
 
 /// How the mail stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailVerdict {
+pub(crate) struct MailVerdict {
     /// In a word.
     pub standing: MailStanding,
     /// In a sentence.

@@ -7,7 +7,7 @@ use crate::model::human;
 
 /// What missing mail came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct MissingMail {
+pub(crate) struct MissingMail {
     /// All of it.
     pub all: u64,
     /// Was not sent.
@@ -24,7 +24,7 @@ pub struct MissingMail {
 
 /// What is missing, by what became of it.
 #[must_use]
-pub fn missing(incident: &Incident) -> MissingMail {
+pub(crate) fn missing(incident: &Incident) -> MissingMail {
     let mut sum = MissingMail::default();
     for one in hurt(incident) {
         let ServiceImpact { missing, impact, .. } = one;

@@ -6,8 +6,8 @@ mod facts;
 mod missing;
 mod words;
 
-pub use facts::{MailStanding, MailVerdict, VerdictFacts};
-pub use missing::{MissingMail, missing};
+pub(crate) use facts::{MailStanding, MailVerdict, VerdictFacts};
+pub(crate) use missing::{MissingMail, missing};
 
 use super::alarms::notice_id;
 use crate::detect::alarm::Alarm;
@@ -19,7 +19,7 @@ use words::{about, clock, headline, listed, lower, next, sentence_of, unseen};
 
 /// The verdict.
 #[must_use]
-pub fn verdict(facts: &VerdictFacts<'_>) -> MailVerdict {
+pub(crate) fn verdict(facts: &VerdictFacts<'_>) -> MailVerdict {
     let is_sure = |alarm: &&&Alarm| !alarm.provisional;
     let about_mail: Vec<&Alarm> = facts
         .firing
@@ -51,7 +51,7 @@ pub fn verdict(facts: &VerdictFacts<'_>) -> MailVerdict {
 
 /// What to do about an alarm, in a sentence.
 #[must_use]
-pub fn next_step(alarm: &Alarm, names: &Names) -> String {
+pub(crate) fn next_step(alarm: &Alarm, names: &Names) -> String {
     next(alarm, alarm.cause.as_ref().map(|cause| names.host(cause.relay)))
 }
 

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// Folder for logs, store, and graphs; the output of an earlier demo is replaced
     #[arg(default_value = "mailpulse-demo")]
     dir: PathBuf,
@@ -46,7 +46,7 @@ pub struct DemoArgs {
 /// Says that a folder is a demo's, and may be replaced.
 const MARKER: &str = ".mailpulse-demo";
 /// Runs.
-pub fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
+pub(super) fn run(_setup: &Setup, args: &DemoArgs) -> Result<ExitCode> {
     prepare(&args.dir)?;
     output::line(
         "1. The logs: two relays, three weeks, and the night of 2018-06-06, when mx1001 was down for seven hours.",

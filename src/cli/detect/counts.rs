@@ -19,7 +19,7 @@ const STEPS_MAX: i64 = 11_000_000;
 
 /// One series.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CsvCounts {
+pub(super) struct CsvCounts {
     /// Its name.
     pub name: String,
     /// Length of a step, seconds.
@@ -34,7 +34,7 @@ pub struct CsvCounts {
 
 /// Why a file cannot be read; `line` is 0 for the whole of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadCounts {
+pub(super) struct BadCounts {
     /// Line, from 1.
     pub line: u64,
     /// What is wrong, and the cure.
@@ -59,7 +59,7 @@ fn bad(line: u64, why: impl Into<String>) -> BadCounts {
 type Rows = Vec<(i64, Option<u64>, u64)>;
 
 /// Reads all series of a file; `zero_missing` fills rows that are missing with zeros.
-pub fn read(input: impl Read, zero_missing: bool) -> Result<Vec<CsvCounts>, BadCounts> {
+pub(super) fn read(input: impl Read, zero_missing: bool) -> Result<Vec<CsvCounts>, BadCounts> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let header = reader.headers().map_err(|why| bad(1, why.to_string()))?.clone();
     let column = |name: &str| {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Arguments for count series.
 #[derive(Debug, clap::Args)]
-pub struct CsvArgs {
+pub(super) struct CsvArgs {
     /// Read count series from a file instead of the store, with the columns series, ts, count; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until"])]
     pub csv: Option<PathBuf>,
@@ -39,7 +39,13 @@ fn default_budget() -> f64 {
 }
 
 /// Replays.
-pub fn run(config: &Configuration, path: &Path, args: &CsvArgs, rules: &RuleArgs, format: Format) -> Result<ExitCode> {
+pub(super) fn run(
+    config: &Configuration,
+    path: &Path,
+    args: &CsvArgs,
+    rules: &RuleArgs,
+    format: Format,
+) -> Result<ExitCode> {
     if !(0.001..=1_000.0).contains(&args.budget) {
         bail!("--budget: expected a number from 0.001 to 1000");
     }

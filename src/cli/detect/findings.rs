@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// One finding of one series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CsvFinding {
+pub(super) struct CsvFinding {
     /// Name of the series.
     pub series: String,
     /// The drop.
@@ -16,7 +16,7 @@ pub struct CsvFinding {
 }
 
 /// Time of a finding, RFC 3339.
-pub fn time(seconds: i64) -> String {
+pub(super) fn time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds} s"), |time| time.to_string())
 }
 
@@ -26,7 +26,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// Why it ended, in words.
-pub fn end(end: DropEnd) -> String {
+pub(super) fn end(end: DropEnd) -> String {
     match end {
         DropEnd::Recovered => "recovered".to_owned(),
         DropEnd::Accepted(days) => format!("accepted as the new level after {days} days"),
@@ -44,7 +44,7 @@ fn state(drop: &Drop) -> State {
 }
 
 /// A finding as the interface has it.
-pub fn json(finding: &CsvFinding) -> Value {
+pub(super) fn json(finding: &CsvFinding) -> Value {
     let drop = &finding.drop;
     let mut json = json!({
         "series": { "service": finding.series },

@@ -7,7 +7,7 @@ mod explain;
 mod findings;
 mod rules;
 
-pub use rules::RuleArgs;
+pub(super) use rules::RuleArgs;
 
 use super::output::{self, Format};
 use super::window::{EVERYTHING, WindowArgs};
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 /// Arguments of `detect`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 if there is an alarm that is not provisional.")]
-pub struct DetectArgs {
+pub(super) struct DetectArgs {
     #[command(flatten)]
     window: WindowArgs<EVERYTHING>,
     #[command(flatten)]
@@ -68,7 +68,7 @@ fn lives(service: &str, rule: ClockRule) -> String {
 }
 
 /// Replays, and tells what alarmed in the window.
-pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     if let Some(path) = &args.csv.csv {
         let code = csv::run(&config, path, &args.csv, &args.rules, args.format)?;
@@ -118,7 +118,7 @@ pub fn run(setup: &Setup, args: &DetectArgs) -> Result<ExitCode> {
 }
 
 /// Prints alarms on stdout.
-pub fn print(alarms: &[&Alarm], names: &Names, planned: &Planned, format: Format) -> Result<()> {
+pub(super) fn print(alarms: &[&Alarm], names: &Names, planned: &Planned, format: Format) -> Result<()> {
     let told = |alarm: &Alarm| {
         let mut json = alarm_json(alarm, names);
         if let Some(held) = held(planned, alarm, names) {

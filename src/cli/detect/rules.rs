@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// What is told to the detection.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct RuleArgs {
+pub(crate) struct RuleArgs {
     /// Declared holidays: one date per line (2018-05-21), or an iCalendar file; less mail on these days raises no alarm
     /// [default: those of [detect] and of the services in the configuration]
     #[arg(long, value_name = "FILE")]
@@ -28,7 +28,7 @@ impl RuleArgs {
     ///
     /// # Errors
     /// There is no such zone; the file of holidays cannot be read.
-    pub fn overrides(&self) -> Result<Overrides> {
+    pub(crate) fn overrides(&self) -> Result<Overrides> {
         Ok(Overrides {
             zone: zone(self)?,
             holidays: holidays(self)?,

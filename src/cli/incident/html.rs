@@ -19,7 +19,7 @@ use anyhow::Result;
 use std::fmt::Write as _;
 
 /// The page.
-pub fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
+pub(crate) fn html(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Options) -> Result<String> {
     let mut page = head(&title(incident), "");
     let _ = writeln!(page, "<p>{}</p>", entities(&summary(incident)));
     page.push_str(

@@ -1,6 +1,6 @@
 //! `mailpulse incident`: what an outage did to each service, as data or as an incident page.
 
-pub mod html;
+pub(super) mod html;
 
 use super::output::{self, Format};
 use crate::analysis::incident::messages::{self, lost_messages};
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// Arguments of `incident`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 if mail was lost or delayed.")]
-pub struct IncidentArgs {
+pub(super) struct IncidentArgs {
     #[command(flatten)]
     window: WindowArgs,
     /// An alarm instead of a window: its ID from `alarms`, `detect`, or a notification, such as
@@ -68,7 +68,7 @@ enum MessagesForm {
 }
 
 /// Judges and tells. Exit code 1 if mail was lost or delayed, or is missing so far.
-pub fn run(setup: &Setup, args: &IncidentArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &IncidentArgs) -> Result<ExitCode> {
     let config = setup.config()?;
     let engine = setup.engine(&config)?;
     let store = &ViewedHistory {

@@ -2,7 +2,7 @@
 //! stderr. Log text is hostile: each form escapes what would harm its reader, on a terminal and off it.
 
 mod cell;
-pub mod tables;
+pub(super) mod tables;
 
 use crate::model::time::{UtcMs, rfc3339};
 use crate::store::columnar::{Column, Table, Values};
@@ -14,7 +14,7 @@ use tables::Numbers;
 
 /// Form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// Aligned columns
     Table,
     /// An array of objects
@@ -24,49 +24,49 @@ pub enum Format {
 }
 
 /// Prints a line (or several) on stdout; what would steer a terminal is escaped.
-pub fn line(text: &str) -> io::Result<()> {
+pub(super) fn line(text: &str) -> io::Result<()> {
     verbatim(&safe_lines(text))
 }
 
 /// Prints text of our own on stdout as it is: a drawing with colours, completions, a page that is escaped already.
-pub fn verbatim(text: &str) -> io::Result<()> {
+pub(super) fn verbatim(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
 /// Prints a line (or several) on stderr; what would steer a terminal is escaped. Nobody is told when nobody listens.
-pub fn talk(text: &str) {
+pub(super) fn talk(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", safe_lines(text));
 }
 
 /// Prints JSON on stdout, indented; what would steer a terminal is escaped, so that readers get the same values.
-pub fn json(value: &Value) -> io::Result<()> {
+pub(super) fn json(value: &Value) -> io::Result<()> {
     verbatim(&safe_json(&format!("{value:#}")))
 }
 
 /// Prints an array of JSON on stdout, a value a line.
-pub fn array(values: impl Iterator<Item = Value>) -> io::Result<()> {
+pub(super) fn array(values: impl Iterator<Item = Value>) -> io::Result<()> {
     let mut out = writer();
     print_array(&mut out, values)?;
     out.flush()
 }
 
 /// Stdout for what is written bit by bit, by [`print()`] or as [`compact`] lines.
-pub fn writer() -> io::BufWriter<io::StdoutLock<'static>> {
+pub(super) fn writer() -> io::BufWriter<io::StdoutLock<'static>> {
     io::BufWriter::new(io::stdout().lock())
 }
 
 /// JSON on one line, as [`json`] has it.
-pub fn compact(value: &Value) -> String {
+pub(super) fn compact(value: &Value) -> String {
     safe_json(&value.to_string())
 }
 
 /// Prints a table on stdout; for people, numbers have units that suit them and columns are cut to the terminal.
-pub fn table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
+pub(super) fn table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
     to_stdout(table, times, format, Numbers::ForPeople)
 }
 
 /// The same with numbers as they are, for questions of a user's own.
-pub fn raw_table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
+pub(super) fn raw_table(table: &Table, times: &[&str], format: Format) -> io::Result<()> {
     to_stdout(table, times, format, Numbers::Raw)
 }
 
@@ -92,7 +92,7 @@ fn to_stdout(table: &Table, times: &[&str], format: Format, numbers: Numbers) ->
 }
 
 /// Width that lines are cut to: that of the terminal, or `COLUMNS`; off a terminal none.
-pub fn columns() -> Option<usize> {
+pub(super) fn columns() -> Option<usize> {
     let asked = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     let is_terminal = || {
         io::stdout()
@@ -106,7 +106,7 @@ pub fn columns() -> Option<usize> {
 const COLUMNS_MIN: usize = 20;
 
 /// Prints a table. Columns named in `times` hold UTC milliseconds and are printed as RFC 3339.
-pub fn print(out: &mut impl Write, table: &Table, times: &[&str], format: Format) -> io::Result<()> {
+pub(super) fn print(out: &mut impl Write, table: &Table, times: &[&str], format: Format) -> io::Result<()> {
     match format {
         Format::Table => tables::print(out, table, times, Numbers::ForPeople, None).map(|_| ()),
         Format::Json => print_json(out, table, times),
@@ -129,7 +129,7 @@ fn value(values: &Values, row: usize, time: bool) -> Value {
 }
 
 /// The rows of a table as objects.
-pub fn json_rows(table: &Table, times: &[&str]) -> Vec<Value> {
+pub(super) fn json_rows(table: &Table, times: &[&str]) -> Vec<Value> {
     (0..table.rows()).map(|row| object(table, times, row)).collect()
 }
 

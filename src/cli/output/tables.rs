@@ -9,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How numbers are printed in tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Numbers {
+pub(crate) enum Numbers {
     /// With units, by the names of their columns.
     ForPeople,
     /// As they are.
@@ -108,7 +108,7 @@ fn for_people(values: &Values, row: usize, unit: Unit) -> String {
 }
 
 /// Prints a table; with `width`, no line is longer. Names of columns for which there was no room.
-pub fn print(
+pub(crate) fn print(
     out: &mut impl Write,
     table: &Table,
     times: &[&str],
@@ -186,7 +186,7 @@ fn line<'a>(out: &mut impl Write, cells: impl Iterator<Item = (&'a Shown, &'a st
 }
 
 /// The text in `width` cells at most; an ellipsis stands for what was cut.
-pub fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -32,7 +32,7 @@ use unwrap::Unwrapped;
 
 /// Arguments of `parse`.
 #[derive(Debug, clap::Args)]
-pub struct ParseArgs {
+pub(super) struct ParseArgs {
     /// Log or archive; `-` is standard input
     #[arg(default_value = "-")]
     file: PathBuf,
@@ -54,7 +54,7 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 const SAMPLE_BYTES: usize = 64 << 10;
 
 /// Parses.
-pub fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ParseArgs) -> Result<ExitCode> {
     let limits = Limits::default();
     let mut input = BufReader::with_capacity(SAMPLE_BYTES, std::io::stdin());
     let from_file = args.file != Path::new("-");

@@ -32,7 +32,7 @@ const DAYS_MAX: i64 = 100;
 /// Arguments of `report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 if there were alarms.")]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Whole days before the end of time, in UTC, instead of a window [default: 1 if there is
     /// neither --since nor --until]
     #[arg(long, value_name = "N", conflicts_with_all = ["since", "until"], value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -61,7 +61,7 @@ enum ReportForm {
 }
 
 /// Makes it. Exit code 1 if there were alarms.
-pub fn run(setup: &Setup, args: &ReportArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ReportArgs) -> Result<ExitCode> {
     let form = form(args)?;
     let config = setup.config()?;
     let engine = setup.engine(&config)?;

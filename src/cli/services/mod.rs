@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// Arguments of `services`.
 #[derive(Debug, clap::Args)]
-pub struct ServicesArgs {
+pub(super) struct ServicesArgs {
     #[command(subcommand)]
     what: Option<ServicesCommand>,
     /// List hostgroups instead of services
@@ -51,7 +51,7 @@ enum ServicesCommand {
 }
 
 /// Tells.
-pub fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &ServicesArgs) -> Result<ExitCode> {
     if let Some(ServicesCommand::Relabel(relabel)) = &args.what {
         if args.window.is_given() || args.hostgroups {
             bail!("options of `services` do not apply to `services relabel`: write them after `relabel`");

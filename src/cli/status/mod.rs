@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
-pub struct StatusArgs {
+pub(super) struct StatusArgs {
     /// One line and the exit codes of a Nagios plugin: 0 OK, 1 warning, 2 critical, 3 unknown
     #[arg(long)]
     nagios: bool,
@@ -43,7 +43,7 @@ pub struct StatusArgs {
 }
 
 /// Tells.
-pub fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
+pub(super) fn run(setup: &Setup, args: &StatusArgs) -> Result<ExitCode> {
     let now = now_ms();
     let stale_ms = match &args.stale_after {
         Some(text) => parse_duration_ms(text).map_err(|why| anyhow!("--stale-after: {why}"))?,

@@ -2,7 +2,7 @@
 
 mod journal;
 
-pub use journal::JournalPart;
+pub(crate) use journal::JournalPart;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -61,7 +61,7 @@ pub enum HostOf {
 }
 
 /// `host` of a log whose lines name their hosts.
-pub const FROM_LOG: &str = "from-log";
+pub(crate) const FROM_LOG: &str = "from-log";
 
 /// One `[[source]]`.
 #[derive(Debug, Clone)]

@@ -2,16 +2,16 @@
 
 use super::super::detector::Sample;
 
-pub use mailpulse_time::DAY_S;
+pub(super) use mailpulse_time::DAY_S;
 
 /// 2014-01-06, a Monday.
-pub const MONDAY: i64 = 1_388_966_400;
+pub(super) const MONDAY: i64 = 1_388_966_400;
 
 /// A small generator (splitmix64): the same seed gives the same numbers on every machine.
-pub struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1))
     }
 
@@ -24,16 +24,16 @@ impl Random {
     }
 
     /// From 0 to 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         let (a, b) = (self.unit().max(1e-12), self.unit());
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     }
 
-    pub fn poisson(&mut self, mean: f64) -> u64 {
+    pub(super) fn poisson(&mut self, mean: f64) -> u64 {
         if mean > 40.0 {
             return (mean + mean.sqrt() * self.normal()).round().max(0.0) as u64;
         }
@@ -47,7 +47,7 @@ impl Random {
 }
 
 /// One service.
-pub struct Service {
+pub(super) struct Service {
     pub seed: u64,
     pub per_day: f64,
     /// Share of a working day that a weekend day has.
@@ -60,7 +60,7 @@ pub struct Service {
 
 impl Service {
     /// Office hours and five per cent of noise.
-    pub fn quiet(seed: u64, per_day: f64) -> Self {
+    pub(super) fn quiet(seed: u64, per_day: f64) -> Self {
         Self {
             seed,
             per_day,
@@ -71,11 +71,11 @@ impl Service {
     }
 
     /// Minutes from one mail a minute on.
-    pub fn grain_s(&self) -> i64 {
+    pub(super) fn grain_s(&self) -> i64 {
         if self.per_day >= 1_440.0 { 60 } else { 300 }
     }
 
-    pub fn samples(&self, days: i64) -> Vec<(i64, Sample)> {
+    pub(super) fn samples(&self, days: i64) -> Vec<(i64, Sample)> {
         let mut random = Random::new(self.seed);
         let grain_s = self.grain_s();
         let per_day = DAY_S / grain_s;

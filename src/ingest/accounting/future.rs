@@ -12,13 +12,18 @@ const FIRST: UtcMs = UtcMs::new(631_152_000_000);
 const NEWEST: u64 = 100;
 
 /// Why a line in the future has no event.
-pub const IN_THE_FUTURE: &str =
+pub(crate) const IN_THE_FUTURE: &str =
     "its time is in the future: over a day later than this machine's clock, the file's time and the lines before it";
 /// Why one of long ago has none.
-pub const TOO_OLD: &str = "its year is before 1990";
+pub(crate) const TOO_OLD: &str = "its year is before 1990";
 
 /// Whether a time can be true, for a log that was read to `newest_ms` out of a file of `mtime_ms`, at `now_ms`.
-pub fn plausible(ts_ms: UtcMs, now_ms: UtcMs, mtime_ms: UtcMs, newest_ms: Option<UtcMs>) -> Result<(), &'static str> {
+pub(crate) fn plausible(
+    ts_ms: UtcMs,
+    now_ms: UtcMs,
+    mtime_ms: UtcMs,
+    newest_ms: Option<UtcMs>,
+) -> Result<(), &'static str> {
     let latest = now_ms.max(mtime_ms).max(newest_ms.unwrap_or(UtcMs::MIN));
     match () {
         () if ts_ms < FIRST => Err(TOO_OLD),
@@ -60,7 +65,7 @@ impl Doubt {
 
 /// The newest lines of one log, as far as they are in the future.
 #[derive(Debug, Default)]
-pub struct NewestLines {
+pub(crate) struct NewestLines {
     /// Of the log.
     pub log_id: u64,
     /// Lines with a time, in the log's life; from the hundredth on it need not be exact.
@@ -76,7 +81,7 @@ pub struct NewestLines {
 
 impl NewestLines {
     /// Of a log as it was committed.
-    pub fn of(state: &LogState) -> NewestLines {
+    pub(super) fn of(state: &LogState) -> NewestLines {
         let timed = state.counts.lines.min(NEWEST);
         NewestLines {
             log_id: state.log_id,
@@ -88,13 +93,13 @@ impl NewestLines {
     }
 
     /// The bits as of now.
-    pub fn mask(&self) -> u128 {
+    pub(super) fn mask(&self) -> u128 {
         let passed = u32::try_from(self.timed - self.at).unwrap_or(u32::MAX);
         self.mask.checked_shl(passed).unwrap_or(0) & ((1 << NEWEST) - 1)
     }
 
     /// The newest line is in the future.
-    pub fn add_ahead(&mut self, offset: u64, ts_ms: UtcMs) {
+    pub(crate) fn add_ahead(&mut self, offset: u64, ts_ms: UtcMs) {
         if !self.is_most() {
             self.doubted = None;
         }
@@ -115,18 +120,18 @@ impl NewestLines {
     }
 
     /// Whether what comes next may show that lines which are not committed must wait.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.ahead.back().is_some_and(|(at, ..)| at + NEWEST > self.timed)
     }
 
     /// Everything so far is committed.
-    pub fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         self.ahead.clear();
         self.doubted = None;
     }
 
     /// At the end of what there is: whether over half of the newest lines are in the future.
-    pub fn doubt(&self, path: &[u8]) -> Option<Doubt> {
+    pub(super) fn doubt(&self, path: &[u8]) -> Option<Doubt> {
         let (offset, first_ms) = self.doubted.filter(|_| self.is_most())?;
         Some(Doubt {
             log_id: self.log_id,

@@ -20,7 +20,7 @@ const NO_MINUTE: Minute = Minute::new(i64::MIN / MINUTE_MS);
 
 /// What became of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineOutcome {
+pub(crate) enum LineOutcome {
     /// It gave an event.
     Event,
     /// It was understood, and tells nothing about mail.
@@ -35,7 +35,7 @@ pub enum LineOutcome {
 
 /// Batch, counters and shapes of one source.
 #[derive(Debug)]
-pub struct LineAccounting {
+pub(crate) struct LineAccounting {
     /// Events since the last commit.
     pub batch: Batch,
     /// Lines that did not parse since the last commit.
@@ -64,7 +64,7 @@ pub struct LineAccounting {
 
 impl LineAccounting {
     /// Of one host's logs of one kind.
-    pub fn new(host: &str, kind: &'static str, redactor: Redactor) -> Self {
+    pub(crate) fn new(host: &str, kind: &'static str, redactor: Redactor) -> Self {
         LineAccounting {
             batch: Batch::new(1, None),
             shapes: UnparsedShapes::default(),
@@ -87,13 +87,13 @@ impl LineAccounting {
     }
 
     /// A round begins: what time it is.
-    pub fn set_now(&mut self, now_ms: UtcMs) {
+    pub(crate) fn set_now(&mut self, now_ms: UtcMs) {
         self.now_ms = now_ms;
         self.others.clear();
     }
 
     /// A log is read from where it was left: lines without a time follow its newest one.
-    pub fn begin(&mut self, state: &LogState) {
+    pub(crate) fn begin(&mut self, state: &LogState) {
         if self.recent.log_id != state.log_id {
             let known = self.others.iter().position(|one| one.log_id == state.log_id);
             let next = known.map_or_else(|| NewestLines::of(state), |at| self.others.swap_remove(at));
@@ -105,7 +105,7 @@ impl LineAccounting {
 
     /// Moves to the minute of a line, which stands at `offset`. An error says why its time cannot be true.
     #[inline]
-    pub fn at(&mut self, state: &mut LogState, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
+    pub(crate) fn at(&mut self, state: &mut LogState, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
         // Another line of this minute has been looked at.
         if !self.minute.0.has(ts_ms) {
             self.look(state, ts_ms, offset)?;
@@ -134,35 +134,35 @@ impl LineAccounting {
     }
 
     /// Whether lines that are in hand may have to wait: what is sealed now could not.
-    pub fn is_undecided(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         self.recent.is_open()
     }
 
     /// At the end of a log: whether it is the clock that is wrong.
-    pub fn doubt(&self, state: &LogState) -> Option<Doubt> {
+    pub(crate) fn doubt(&self, state: &LogState) -> Option<Doubt> {
         self.recent.doubt(&state.path)
     }
 
     /// At the end of a journal: whether it is the clock that is wrong, for any of its sequences.
-    pub fn doubt_of_any(&self, path: &[u8]) -> Option<Doubt> {
+    pub(crate) fn doubt_of_any(&self, path: &[u8]) -> Option<Doubt> {
         std::iter::once(&self.recent)
             .chain(&self.others)
             .find_map(|recent| recent.doubt(path))
     }
 
     /// What was counted so far is about to be committed.
-    pub fn commit_recent(&mut self) {
+    pub(crate) fn commit_recent(&mut self) {
         self.recent.commit();
         self.others.iter_mut().for_each(NewestLines::commit);
     }
 
     /// The newest lines of the log in hand, for its next run.
-    pub fn ahead(&self) -> u128 {
+    pub(crate) fn ahead(&self) -> u128 {
         self.recent.mask()
     }
 
     /// Moves to the minute of another source's newest line in the same log.
-    pub fn follow(&mut self, state: &mut LogState, other: &LineAccounting) {
+    pub(crate) fn follow(&mut self, state: &mut LogState, other: &LineAccounting) {
         if other.minute.0 != NO_MINUTE && other.minute.0 != self.minute.0 {
             self.settle(state);
             self.turn_minute(other.minute.0);
@@ -181,18 +181,18 @@ impl LineAccounting {
 
     /// Counts one line of `len` bytes; [`LineAccounting::settle`] must follow the last of a chunk.
     #[inline]
-    pub fn count(&mut self, outcome: LineOutcome, len: usize) {
+    pub(crate) fn count(&mut self, outcome: LineOutcome, len: usize) {
         note(&mut self.fresh, outcome, 1, len as u64 + 1);
     }
 
     /// Counts the lines of one record: the outcome is its first line's, the others belong to it.
-    pub fn count_lines(&mut self, state: &mut LogState, outcome: LineOutcome, lines: u64, bytes: u64) {
+    pub(crate) fn count_lines(&mut self, state: &mut LogState, outcome: LineOutcome, lines: u64, bytes: u64) {
         note(&mut self.fresh, outcome, lines, bytes);
         self.settle(state);
     }
 
     /// Adds what was counted to the log's, the minute's and the report's sums: three sums a line would be dearer.
-    pub fn settle(&mut self, state: &mut LogState) {
+    pub(crate) fn settle(&mut self, state: &mut LogState) {
         let fresh = std::mem::take(&mut self.fresh);
         state.counts.add(&fresh);
         self.minute.1.add(&fresh);
@@ -201,7 +201,7 @@ impl LineAccounting {
 
     /// What became of a record: `event` says whether it tells of mail.
     #[inline]
-    pub fn outcome(&mut self, event: bool) -> LineOutcome {
+    pub(crate) fn outcome(&mut self, event: bool) -> LineOutcome {
         match (std::mem::take(&mut self.batch.repeated), event) {
             (true, _) => LineOutcome::Duplicate,
             (false, true) => LineOutcome::Event,
@@ -210,19 +210,19 @@ impl LineAccounting {
     }
 
     /// Notes a line that did not parse.
-    pub fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> LineOutcome {
+    pub(crate) fn unparsed(&mut self, state: &LogState, line: &[u8], why: &str) -> LineOutcome {
         self.shapes.add(line, why, &text(&state.path), &self.redactor);
         LineOutcome::Unparsed
     }
 
     /// Notes a field of a line that was left out.
     #[cold]
-    pub fn odd(&mut self, state: &LogState, odd: &Odd<'_>) {
+    pub(crate) fn odd(&mut self, state: &LogState, odd: &Odd<'_>) {
         self.odd.add(odd, &state.path, &self.redactor);
     }
 
     /// The log's state belongs to the next commit.
-    pub fn touch(&mut self, log: &OpenLog) {
+    pub(crate) fn touch(&mut self, log: &OpenLog) {
         let mut state = log.state.clone();
         if self.recent.log_id == state.log_id {
             state.ahead = self.recent.mask();
@@ -236,7 +236,7 @@ impl LineAccounting {
     }
 
     /// Counts by minute since the last call, oldest first.
-    pub fn take_minutes(&mut self) -> Vec<(Minute, Counts)> {
+    pub(crate) fn take_minutes(&mut self) -> Vec<(Minute, Counts)> {
         if self.minute.0 == NO_MINUTE && self.minute.1.lines > 0 {
             // Not one line since the start of the run had a time.
             let counts = std::mem::take(&mut self.minute.1);

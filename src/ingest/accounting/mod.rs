@@ -7,5 +7,5 @@ mod odd_fields;
 mod unparsed_shapes;
 
 pub use future::Doubt;
-pub use line_accounting::{LineAccounting, LineOutcome};
+pub(crate) use line_accounting::{LineAccounting, LineOutcome};
 pub use unparsed_shapes::{UnparsedShapes, why};

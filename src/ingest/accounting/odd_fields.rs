@@ -12,13 +12,13 @@ const SAMPLE_BYTES_MAX: usize = 80;
 
 /// Collects odd fields.
 #[derive(Debug, Default)]
-pub struct OddFields {
+pub(crate) struct OddFields {
     fields: Vec<OddField>,
 }
 
 impl OddFields {
     /// Takes a field of a line of the log at `path`.
-    pub fn add(&mut self, odd: &Odd<'_>, path: &[u8], redactor: &Redactor) {
+    pub(crate) fn add(&mut self, odd: &Odd<'_>, path: &[u8], redactor: &Redactor) {
         if let Some(known) = self.fields.iter_mut().find(|known| known.field == odd.field) {
             known.count += 1;
         } else if self.fields.len() < FIELDS_MAX {
@@ -32,7 +32,7 @@ impl OddFields {
     }
 
     /// All fields so far; the collection starts anew.
-    pub fn take(&mut self) -> Vec<OddField> {
+    pub(crate) fn take(&mut self) -> Vec<OddField> {
         std::mem::take(&mut self.fields)
     }
 }

@@ -15,7 +15,7 @@ use rustc_hash::FxHashSet;
 impl ReadStage<'_> {
     /// Which known log each file holds, by its place among the known; none for what was never read. A log that stands in
     /// several files counts at the first that has all that was read of it.
-    pub fn recognised(&self) -> Vec<Option<usize>> {
+    pub(crate) fn recognised(&self) -> Vec<Option<usize>> {
         let mut taken = FxHashSet::default();
         let files = self.family.files.iter();
         files
@@ -28,7 +28,7 @@ impl ReadStage<'_> {
 
     /// Reads the files that hold known logs again; `to` takes what is read. Tells which of the known were read to where
     /// reading had ended.
-    pub fn run_again(
+    pub(crate) fn run_again(
         &self,
         recognised: &[Option<usize>],
         mut to: impl FnMut(ReadItem) -> Result<(), Hangup>,

@@ -26,12 +26,10 @@ use std::sync::Arc;
 pub(super) const SAMPLE_BYTES: usize = 64 << 10;
 
 /// What is read: the logs of one host, oldest first.
-pub struct ReadStage<'f> {
-    /// Whose.
+pub(crate) struct ReadStage<'f> {
     pub host: &'f str,
     /// How its logs are read.
     pub spec: &'f Spec,
-    /// Files.
     pub family: &'f Family,
     /// Logs that the store knows of this source.
     pub known: Vec<KnownLog>,
@@ -39,17 +37,14 @@ pub struct ReadStage<'f> {
     pub forgotten: FxHashMap<u64, u32>,
     /// Logs of other hosts that begin with a line, each with its host.
     pub of_others: &'f OfOthers<'f>,
-    /// Bounds.
     pub limits: Limits,
-    /// How.
     pub reading: &'f Reading<'f>,
-    /// Buffers.
     pub pool: Pool,
 }
 
 impl ReadStage<'_> {
     /// Reads all files; `to` takes what is read.
-    pub fn run(mut self, mut to: impl FnMut(ReadItem) -> Result<(), Hangup>) {
+    pub(crate) fn run(mut self, mut to: impl FnMut(ReadItem) -> Result<(), Hangup>) {
         let mut previous: Option<&Found> = None;
         for found in &self.family.files {
             let follows = previous.is_some_and(|older| follows(&older.path, &found.path));
@@ -62,7 +57,7 @@ impl ReadStage<'_> {
 
     fn file(&mut self, found: &Found, follows: bool, to: ReadSink<'_>) -> Result<(), Hangup> {
         if unchanged(self.known.iter().map(|log| &log.known), &found.stamp()).is_some() {
-            return to(ReadItem::Known(found.path.clone()));
+            return to(ReadItem::Known);
         }
         let known: Vec<KnownIdentity> = self.known.iter().map(|log| log.known.clone()).collect();
         match self.open(found, follows, &known) {
@@ -73,8 +68,8 @@ impl ReadStage<'_> {
                 let last = self.family.files.last().is_some_and(|last| last.path == found.path);
                 self.read(*chunks, *log, last, to)
             }
-            Ok(Opened::Known) => to(ReadItem::Known(found.path.clone())),
-            Ok(Opened::Empty) => to(ReadItem::Empty(found.path.clone())),
+            Ok(Opened::Known) => to(ReadItem::Known),
+            Ok(Opened::Empty) => to(ReadItem::Empty),
             Ok(Opened::Foreign(what)) => problem(to, &found.path, true, what),
             Err(error) => problem(to, error.path(), true, error.to_string()),
         }

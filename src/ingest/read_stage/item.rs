@@ -4,11 +4,11 @@ use crate::ingest::open_log::OpenLog;
 use crate::ingest::report::Problem;
 use crate::source::Chunk;
 use crate::source::identity::Position;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// In this order for each log: one `Open`, chunks, one `Close`.
 #[derive(Debug)]
-pub enum ReadItem {
+pub(crate) enum ReadItem {
     /// A log begins or goes on.
     Open(Box<OpenLog>),
     /// Lines, and the log's position behind them.
@@ -23,9 +23,9 @@ pub enum ReadItem {
         live: bool,
     },
     /// Nothing new is in this file.
-    Known(PathBuf),
+    Known,
     /// Nothing is in this file.
-    Empty(PathBuf),
+    Empty,
     /// Something to tell.
     Problem(Problem),
 }
@@ -34,7 +34,7 @@ pub enum ReadItem {
 pub(super) type ReadSink<'s> = &'s mut dyn FnMut(ReadItem) -> Result<(), Hangup>;
 
 /// The other side is gone: it has its reasons, and tells them.
-pub struct Hangup;
+pub(crate) struct Hangup;
 
 pub(super) fn problem(to: ReadSink<'_>, path: &Path, error: bool, what: String) -> Result<(), Hangup> {
     to(ReadItem::Problem(Problem {

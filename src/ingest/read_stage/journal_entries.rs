@@ -66,7 +66,7 @@ impl<'j> JournalReader<'j> {
     ///
     /// # Errors
     /// The position of one of its sequences cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         (host, kind): (&'j str, &'static str),
         journal: &'j JournalSource,
         logs: Vec<LogState>,
@@ -88,7 +88,7 @@ impl<'j> JournalReader<'j> {
 
     /// Reads to the end; `to` takes the entries. Gives what there is to tell, and the sequences of which something new is
     /// known beside their entries.
-    pub fn read<E>(
+    pub(crate) fn read<E>(
         &mut self,
         mut to: impl FnMut(OpenLog, Chunk) -> Result<LogState, E>,
     ) -> Result<(Vec<Problem>, Vec<OpenLog>), E> {
@@ -129,12 +129,12 @@ impl<'j> JournalReader<'j> {
     }
 
     /// Whether entries were read that were not known.
-    pub fn has_new(&self) -> bool {
+    pub(crate) fn has_new(&self) -> bool {
         self.new
     }
 
     /// One of its sequences, as far as it was read.
-    pub fn any_log(&self) -> Option<OpenLog> {
+    pub(crate) fn any_log(&self) -> Option<OpenLog> {
         let sequence = self.sequences.values().next()?;
         Some(open(self.journal, sequence))
     }

@@ -9,8 +9,8 @@ mod journal_entries;
 mod other_hosts;
 mod reading;
 
-pub use family::ReadStage;
-pub use item::{Hangup, ReadItem};
+pub(crate) use family::ReadStage;
+pub(crate) use item::{Hangup, ReadItem};
 pub(super) use journal_entries::JournalReader;
 pub(super) use other_hosts::logs_of_others;
-pub use reading::{OpenFiles, QUIET_MS, Reading};
+pub use reading::{QUIET_MS, Reading};

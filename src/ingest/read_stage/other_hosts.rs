@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 /// From a first line to the logs that begin with it, each with its host.
-pub type OfOthers<'f> = dyn Fn(&[u8]) -> Vec<(String, KnownLog)> + Sync + 'f;
+pub(crate) type OfOthers<'f> = dyn Fn(&[u8]) -> Vec<(String, KnownLog)> + Sync + 'f;
 
 /// Logs of other hosts that begin with this line, each with its host.
 pub(in crate::ingest) fn logs_of_others(

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub const QUIET_MS: i64 = MINUTE_MS;
 
 /// Files that are open, by device and inode: they are read through their descriptor, whatever they are called by now.
-pub type OpenFiles = FxHashMap<(u64, u64), Arc<File>>;
+pub(crate) type OpenFiles = FxHashMap<(u64, u64), Arc<File>>;
 
 /// How a round reads.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Reading<'r> {
 
 impl Reading<'_> {
     /// Whether reading is to end.
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }

@@ -41,7 +41,7 @@ struct UnfinishedRecord {
 
 /// Reads an application's lines.
 #[derive(Debug)]
-pub struct AppLines<'c> {
+pub(crate) struct AppLines<'c> {
     pub(super) normaliser: AppNormaliser<'c>,
     spec: Arc<Spec>,
     format: Arc<Format>,

@@ -8,7 +8,7 @@ use mailpulse_parsers::Odd;
 
 /// A line and where it begins.
 #[derive(Debug, Clone, Copy)]
-pub struct RawLine<'l> {
+pub(crate) struct RawLine<'l> {
     /// Offset in the log's content.
     pub offset: u64,
     /// Without its newline.
@@ -16,7 +16,7 @@ pub struct RawLine<'l> {
 }
 
 /// The log that a line stands in, and what its reading changes.
-pub struct ParseContext<'c, R: Recall> {
+pub(crate) struct ParseContext<'c, R: Recall> {
     /// Brings back open messages.
     pub recall: &'c mut R,
     /// Counters and batch.
@@ -27,7 +27,7 @@ pub struct ParseContext<'c, R: Recall> {
 
 impl<'c, R: Recall> ParseContext<'c, R> {
     /// Of lines that stand in the log of this state.
-    pub fn new(recall: &'c mut R, accounting: &'c mut LineAccounting, state: &'c mut LogState) -> Self {
+    pub(crate) fn new(recall: &'c mut R, accounting: &'c mut LineAccounting, state: &'c mut LogState) -> Self {
         ParseContext {
             recall,
             accounting,
@@ -37,18 +37,18 @@ impl<'c, R: Recall> ParseContext<'c, R> {
 
     /// Moves to the minute of a line; see [`LineAccounting::at`].
     #[inline]
-    pub fn at(&mut self, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
+    pub(crate) fn at(&mut self, ts_ms: UtcMs, offset: u64) -> Result<(), &'static str> {
         self.accounting.at(self.state, ts_ms, offset)
     }
 
     /// Notes a line that did not parse.
-    pub fn unparsed(&mut self, line: &[u8], why: &str) -> LineOutcome {
+    pub(crate) fn unparsed(&mut self, line: &[u8], why: &str) -> LineOutcome {
         self.accounting.unparsed(self.state, line, why)
     }
 
     /// Notes a field that was left out, if there is one.
     #[inline]
-    pub fn odd(&mut self, odd: Option<&Odd<'_>>) {
+    pub(crate) fn odd(&mut self, odd: Option<&Odd<'_>>) {
         if let Some(odd) = odd {
             self.accounting.odd(self.state, odd);
         }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// Reads Exim's lines.
 #[derive(Debug)]
-pub struct EximLines<'c> {
+pub(crate) struct EximLines<'c> {
     pub(super) normaliser: EximNormaliser<'c>,
     spec: Arc<Spec>,
     pub(super) split: SplitLines,

@@ -23,10 +23,8 @@ use std::sync::Arc;
 
 /// Reads the logs of one host and kind, in order.
 #[derive(Debug)]
-pub enum LogReader<'c> {
-    /// Exim.
+pub(crate) enum LogReader<'c> {
     Exim(Box<EximLines<'c>>),
-    /// Postfix.
     Postfix(Box<PostfixLines<'c>>),
     /// An application.
     App(Box<AppLines<'c>>),
@@ -34,7 +32,7 @@ pub enum LogReader<'c> {
 
 impl<'c> LogReader<'c> {
     /// A reader; `spec` says how the first log is read.
-    pub fn new(messages: Messages<'c>, spec: &Arc<Spec>) -> Self {
+    pub(crate) fn new(messages: Messages<'c>, spec: &Arc<Spec>) -> Self {
         let clock = LogClock::new(spec.zone.clone());
         match &spec.grammar {
             Grammar::Exim => LogReader::Exim(Box::new(EximLines::new(EximNormaliser::new(messages, clock), spec))),
@@ -47,7 +45,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// How the next logs are read; of the same kind as before.
-    pub fn set_spec(&mut self, spec: &Arc<Spec>) {
+    pub(crate) fn set_spec(&mut self, spec: &Arc<Spec>) {
         match self {
             LogReader::Exim(lines) => lines.set_spec(spec),
             LogReader::Postfix(lines) => lines.set_spec(spec),
@@ -56,7 +54,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// The messages.
-    pub fn messages(&self) -> &Messages<'c> {
+    pub(crate) fn messages(&self) -> &Messages<'c> {
         match self {
             LogReader::Exim(lines) => &lines.normaliser.messages,
             LogReader::Postfix(lines) => &lines.normaliser.messages,
@@ -65,7 +63,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// The messages, for changing.
-    pub fn messages_mut(&mut self) -> &mut Messages<'c> {
+    pub(crate) fn messages_mut(&mut self) -> &mut Messages<'c> {
         match self {
             LogReader::Exim(lines) => &mut lines.normaliser.messages,
             LogReader::Postfix(lines) => &mut lines.normaliser.messages,
@@ -74,7 +72,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// The MTA that the events are about; empty for an application whose relay nobody named.
-    pub fn relay(&self) -> String {
+    pub(crate) fn relay(&self) -> String {
         match self {
             LogReader::App(lines) => lines.relay(),
             _ => self.messages().host.clone(),
@@ -82,7 +80,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// Whether the end of a record has not been read yet.
-    pub fn is_inside(&self) -> bool {
+    pub(crate) fn is_inside(&self) -> bool {
         match self {
             LogReader::Exim(_) | LogReader::Postfix(_) => false,
             LogReader::App(lines) => lines.is_inside(),
@@ -90,7 +88,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// What the times inside message IDs say of the log's zone.
-    pub fn zone_verdict(&self) -> ZoneVerdict {
+    pub(crate) fn zone_verdict(&self) -> ZoneVerdict {
         match self {
             LogReader::Exim(lines) => lines.normaliser.zone_verdict(),
             _ => ZoneVerdict::Unknown,
@@ -98,7 +96,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// A log begins or goes on.
-    pub fn open(&mut self, log: &OpenLog) {
+    pub(crate) fn open(&mut self, log: &OpenLog) {
         let newest = log.state.span_ms.map(|span| span.1);
         match (self, newest) {
             (LogReader::Exim(lines), Some(newest)) => lines.normaliser.goes_on_after(newest),
@@ -109,7 +107,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// Takes the lines of a chunk; the log's position was `before` it.
-    pub fn chunk<R: Recall>(
+    pub(crate) fn chunk<R: Recall>(
         &mut self,
         context: &mut ParseContext<'_, R>,
         form: &WrappingForm,
@@ -125,7 +123,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// Takes a line of a log whose lines are of several hosts: what became of it, or none of a piece of a line.
-    pub fn line<R: Recall>(
+    pub(crate) fn line<R: Recall>(
         &mut self,
         context: &mut ParseContext<'_, R>,
         form: &WrappingForm,
@@ -139,14 +137,14 @@ impl<'c> LogReader<'c> {
     }
 
     /// A batch is about to be sealed in the middle of a log: what is still open goes with it.
-    pub fn before_seal<R: Recall>(&mut self, context: &mut ParseContext<'_, R>) {
+    pub(crate) fn before_seal<R: Recall>(&mut self, context: &mut ParseContext<'_, R>) {
         if let LogReader::App(lines) = self {
             lines.flush(context);
         }
     }
 
     /// Lines of which pieces are still to come, if they changed since the last call, as the store keeps them.
-    pub fn take_split_lines(&mut self) -> Option<String> {
+    pub(crate) fn take_split_lines(&mut self) -> Option<String> {
         match self {
             LogReader::Exim(lines) => lines.split.take_changes(),
             LogReader::Postfix(_) | LogReader::App(_) => None,
@@ -157,7 +155,7 @@ impl<'c> LogReader<'c> {
     ///
     /// # Errors
     /// The store's text is not of that form.
-    pub fn reopen_split_lines(&mut self, stored: &str) -> Result<(), CatalogueError> {
+    pub(crate) fn reopen_split_lines(&mut self, stored: &str) -> Result<(), CatalogueError> {
         match self {
             LogReader::Exim(lines) => lines.split.reopen(stored),
             LogReader::Postfix(_) | LogReader::App(_) => Ok(()),
@@ -165,7 +163,13 @@ impl<'c> LogReader<'c> {
     }
 
     /// The log has been read as far as it goes. With `live`, its program may still be writing.
-    pub fn close<R: Recall>(&mut self, recall: &mut R, accounting: &mut LineAccounting, log: &mut OpenLog, live: bool) {
+    pub(crate) fn close<R: Recall>(
+        &mut self,
+        recall: &mut R,
+        accounting: &mut LineAccounting,
+        log: &mut OpenLog,
+        live: bool,
+    ) {
         match self {
             LogReader::Exim(lines) => lines.close(log, live),
             LogReader::App(lines) if live => lines.close_live(recall, accounting, log),
@@ -174,7 +178,7 @@ impl<'c> LogReader<'c> {
     }
 
     /// Nothing continues what is still open.
-    pub fn finish<R: Recall>(&mut self, recall: &mut R, accounting: &mut LineAccounting) {
+    pub(crate) fn finish<R: Recall>(&mut self, recall: &mut R, accounting: &mut LineAccounting) {
         match self {
             LogReader::Exim(lines) => lines.finish(recall, accounting),
             LogReader::Postfix(_) => {}

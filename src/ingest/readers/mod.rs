@@ -11,7 +11,7 @@ mod mta;
 mod postfix;
 mod split_lines;
 
-pub use context::{ParseContext, RawLine};
+pub(crate) use context::{ParseContext, RawLine};
 pub use foreground::Processes;
 pub use line_time::begins_with_time;
-pub use log_reader::LogReader;
+pub(crate) use log_reader::LogReader;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// Reads Postfix's lines.
 #[derive(Debug)]
-pub struct PostfixLines<'c> {
+pub(crate) struct PostfixLines<'c> {
     pub(super) normaliser: PostfixNormaliser<'c>,
     spec: Arc<Spec>,
     peeler: Peeler,

@@ -36,7 +36,7 @@ pub(super) struct SplitLines {
 
 impl SplitLines {
     /// Lines whose other pieces are overdue at this time of the log.
-    pub fn overdue(&mut self, now_ms: UtcMs) -> Vec<Assembled<SplitPiece>> {
+    pub(super) fn overdue(&mut self, now_ms: UtcMs) -> Vec<Assembled<SplitPiece>> {
         let lines = self
             .lines
             .give_up(|line| line.pieces.last().is_none_or(|piece| now_ms - piece.ts_ms > WAIT_MS));
@@ -45,7 +45,7 @@ impl SplitLines {
     }
 
     /// What the next commit has to store, if it is something new; empty: nothing waits.
-    pub fn take_changes(&mut self) -> Option<String> {
+    pub(crate) fn take_changes(&mut self) -> Option<String> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
@@ -57,7 +57,7 @@ impl SplitLines {
     }
 
     /// Puts back what an earlier life left open.
-    pub fn reopen(&mut self, stored: &str) -> Result<(), CatalogueError> {
+    pub(super) fn reopen(&mut self, stored: &str) -> Result<(), CatalogueError> {
         let stored: Vec<StoredSplitLine> = serde_json::from_str(stored)?;
         for line in stored {
             self.lines.reopen(line.pending());

@@ -8,7 +8,7 @@ use mailpulse_parsers::syslog::{self, Envelope};
 
 /// The host that a line names, and whether it is a line of this program, under its own tag or one of `tags`.
 #[inline]
-pub fn with_host<T>(
+pub(crate) fn with_host<T>(
     form: &WrappingForm,
     line: &[u8],
     (mta, tags): (Mta, &[String]),
@@ -35,7 +35,7 @@ pub fn with_host<T>(
 }
 
 /// The hosts of a mail server's own lines in a sample.
-pub fn hosts_of_sample(mta: Mta, sample: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn hosts_of_sample(mta: Mta, sample: &[u8]) -> impl Iterator<Item = &[u8]> {
     lines(sample).filter_map(move |line| {
         let envelope = syslog::any_envelope(line).ok()?;
         mta.owns(envelope.tag).then_some(envelope.host)

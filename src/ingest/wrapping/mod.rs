@@ -12,7 +12,7 @@ mod survey;
 pub use first_time::first_ms;
 pub use form::{LineHead, Wrapping, WrappingForm};
 pub use journal_entry::JournalEntry;
-pub use line_host::{hosts_of_sample, with_host};
+pub(crate) use line_host::{hosts_of_sample, with_host};
 pub use peel::{LineContent, Peeler, TIMELESS, Trust, untrusted};
 pub use recognise::{NOT_STORED, recognise};
 pub use survey::Survey;

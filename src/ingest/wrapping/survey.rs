@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Lines that are looked at.
-pub const LINES_MAX: usize = 200;
+pub(super) const LINES_MAX: usize = 200;
 
 /// The complete lines of a sample that are looked at.
 pub(super) fn lines(sample: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -124,7 +124,7 @@ impl Survey {
 
     /// The tag that is not the program's and that stands on every line, some of which can only be its lines.
     #[must_use]
-    pub fn uniform_tag(&self) -> Option<&[u8]> {
+    pub(crate) fn uniform_tag(&self) -> Option<&[u8]> {
         let (tag, _) = self.untrusted.first_key_value()?;
         let alone = self.untrusted.len() == 1 && self.own == self.timed && self.unknown == 0;
         (alone && self.foreign.keys().all(|other| other == tag)).then_some(tag)
@@ -155,7 +155,7 @@ impl Survey {
 
     /// Whether this is an Exim's output that nothing dates.
     #[must_use]
-    pub fn is_timeless(&self) -> bool {
+    pub(crate) fn is_timeless(&self) -> bool {
         self.foreground > 0 && self.timed == 0 && self.own == 0
     }
 

@@ -7,4 +7,5 @@ mod line;
 mod normaliser;
 pub mod zone;
 
-pub use normaliser::{EximNormaliser, authentication};
+pub(crate) use normaliser::EximNormaliser;
+pub use normaliser::authentication;

@@ -29,7 +29,7 @@ const HOST_BYTES_MAX: usize = 255;
 
 /// Turns one host's Exim records, in order, into events.
 #[derive(Debug)]
-pub struct EximNormaliser<'c> {
+pub(crate) struct EximNormaliser<'c> {
     clock: LogClock,
     /// Messages of the log.
     pub messages: Messages<'c>,
@@ -44,7 +44,7 @@ pub struct EximNormaliser<'c> {
 
 impl<'c> EximNormaliser<'c> {
     /// A normaliser for the messages of one host; `clock` is its log's.
-    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
+    pub(crate) fn new(messages: Messages<'c>, clock: LogClock) -> Self {
         EximNormaliser {
             clock,
             messages,
@@ -56,34 +56,34 @@ impl<'c> EximNormaliser<'c> {
     }
 
     /// The next lines are in another zone.
-    pub fn set_clock(&mut self, clock: LogClock) {
+    pub(crate) fn set_clock(&mut self, clock: LogClock) {
         self.clock = clock;
         self.zone = ZoneCheck::default();
     }
 
     /// UTC milliseconds of a record.
     #[inline]
-    pub fn utc_ms(&mut self, record: &EximRecord<'_>) -> UtcMs {
+    pub(crate) fn utc_ms(&mut self, record: &EximRecord<'_>) -> UtcMs {
         self.clock.utc_ms(&record.stamp)
     }
 
     /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
-    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
+    pub(crate) fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.clock.goes_on_after(newest_ms);
     }
 
     /// UTC milliseconds of a stamp.
-    pub fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs {
+    pub(crate) fn stamp_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.clock.utc_ms(stamp)
     }
 
     /// What the times inside the log's own message IDs say of its zone.
-    pub fn zone_verdict(&self) -> ZoneVerdict {
+    pub(crate) fn zone_verdict(&self) -> ZoneVerdict {
         self.zone.verdict(&self.clock)
     }
 
     /// Takes one record; true if it was an event, false if the line tells nothing about mail.
-    pub fn record(
+    pub(crate) fn record(
         &mut self,
         record: &EximRecord<'_>,
         at: LineAt,

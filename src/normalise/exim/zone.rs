@@ -68,7 +68,7 @@ fn offset_text(seconds: i32) -> String {
 }
 
 /// Whether a zone has this offset at this time.
-pub fn is_at(zone: &TimeZone, offset_s: i32, at: UtcMs) -> bool {
+pub(crate) fn is_at(zone: &TimeZone, offset_s: i32, at: UtcMs) -> bool {
     at.timestamp()
         .is_ok_and(|at| zone.to_offset(at) == Offset::from_seconds(offset_s).unwrap_or(Offset::UTC))
 }

@@ -16,4 +16,4 @@ mod normaliser;
 mod rejection;
 mod unqueued;
 
-pub use normaliser::PostfixNormaliser;
+pub(crate) use normaliser::PostfixNormaliser;

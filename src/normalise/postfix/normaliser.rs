@@ -23,7 +23,7 @@ use mailpulse_parsers::reply as replies;
 
 /// Turns one host's Postfix records, in order, into events.
 #[derive(Debug)]
-pub struct PostfixNormaliser<'c> {
+pub(crate) struct PostfixNormaliser<'c> {
     clock: LogClock,
     given_up: GivenUp,
     /// Messages of the log.
@@ -32,7 +32,7 @@ pub struct PostfixNormaliser<'c> {
 
 impl<'c> PostfixNormaliser<'c> {
     /// A normaliser for the messages of one host; `clock` is its log's.
-    pub fn new(messages: Messages<'c>, clock: LogClock) -> Self {
+    pub(crate) fn new(messages: Messages<'c>, clock: LogClock) -> Self {
         PostfixNormaliser {
             clock,
             given_up: GivenUp::default(),
@@ -41,22 +41,22 @@ impl<'c> PostfixNormaliser<'c> {
     }
 
     /// The next lines are in another zone.
-    pub fn set_clock(&mut self, clock: LogClock) {
+    pub(crate) fn set_clock(&mut self, clock: LogClock) {
         self.clock = clock;
     }
 
     /// The next lines follow this time of the log: see [`LogClock::goes_on_after`].
-    pub fn goes_on_after(&mut self, newest_ms: UtcMs) {
+    pub(crate) fn goes_on_after(&mut self, newest_ms: UtcMs) {
         self.clock.goes_on_after(newest_ms);
     }
 
     /// UTC milliseconds of a stamp.
-    pub fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
+    pub(crate) fn utc_ms(&mut self, stamp: &Stamp) -> UtcMs {
         self.clock.utc_ms(stamp)
     }
 
     /// Takes one record; true if it was an event, false if the line tells nothing of its own about mail.
-    pub fn record(
+    pub(crate) fn record(
         &mut self,
         record: &PostfixRecord<'_>,
         at: LineAt,

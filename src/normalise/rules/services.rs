@@ -220,7 +220,7 @@ impl ServiceRules {
 
     /// The name of the service that has this one in any case, as the rules spell it.
     #[must_use]
-    pub fn spelt(&self, name: &str) -> Option<&str> {
+    pub(crate) fn spelt(&self, name: &str) -> Option<&str> {
         let known = self.names.iter().find(|known| known.eq_ignore_ascii_case(name));
         known.map(String::as_str)
     }
@@ -239,19 +239,19 @@ impl ServiceRules {
 
     /// Whether some rule asks who was authenticated.
     #[must_use]
-    pub fn needs_auth(&self) -> bool {
+    pub(crate) fn needs_auth(&self) -> bool {
         self.used & (1 << FactKey::Auth as u16) != 0
     }
 
     /// Whether some rule asks for the host in the Message-ID.
     #[must_use]
-    pub fn needs_message_id(&self) -> bool {
+    pub(crate) fn needs_message_id(&self) -> bool {
         self.used & (1 << FactKey::MessageIdHost as u16) != 0
     }
 
     /// Whether the entry that matched asks for router or transport.
     #[must_use]
-    pub fn uses_route(&self, found: Match) -> bool {
+    pub(crate) fn uses_route(&self, found: Match) -> bool {
         let entry = self.entries.iter().find(|entry| entry.at == found);
         entry.is_some_and(|entry| {
             entry

@@ -103,7 +103,7 @@ impl Level {
     }
 
     /// The text, with one more column that is handed on.
-    pub fn sql_with(&self, column: &str) -> String {
+    pub(crate) fn sql_with(&self, column: &str) -> String {
         match self.list.starts_with('*') {
             true => self.sql(),
             false => format!("SELECT {}, {column} FROM {}", self.list, self.rest),

@@ -26,30 +26,26 @@ mod times;
 mod translator;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 pub use level::{Level, LevelForm, Test};
 pub use node::quoted;
-pub use server::{for_server, trusted_for_server, trusted_with_rates};
+pub(crate) use server::{for_server, trusted_for_server, trusted_with_rates};
 
 /// A query of a user's for the embedded engine.
 #[derive(Debug)]
-pub struct EmbeddedQuery {
+pub(crate) struct EmbeddedQuery {
     /// SELECTs whose rows the later ones may name as a table: its name, and the text.
     pub steps: Vec<(String, Level)>,
     /// The last one. Its columns are called `c0`, `c1`, …
     pub last: Level,
     /// Their names in the answer, and whether they are points in time (UTC milliseconds).
     pub columns: Vec<(String, bool)>,
-    /// Columns that it needs, by table.
-    pub used: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// Makes of a text what the embedded engine is asked.
 ///
 /// # Errors
 /// One short line: what is wrong or not understood here, and the hint where there is one.
-pub fn for_embedded(text: &str) -> Result<EmbeddedQuery, String> {
+pub(crate) fn for_embedded(text: &str) -> Result<EmbeddedQuery, String> {
     let query = parse::one_select(text)?;
     let mut translator = translator::Translator::default();
     let relation = translator.query(&query)?;
@@ -65,7 +61,6 @@ pub fn for_embedded(text: &str) -> Result<EmbeddedQuery, String> {
         steps: translator.steps,
         last: relation.level,
         columns,
-        used: translator.used,
     })
 }
 

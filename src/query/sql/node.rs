@@ -11,7 +11,6 @@ pub(super) enum Type {
     Int,
     /// A number.
     Float,
-    /// Text.
     Text,
     /// True or false.
     Bool,

@@ -46,8 +46,6 @@ impl FromTable {
                     .iter()
                     .map(|at| (self.columns[*at].0.clone(), own_name(at)))
                     .collect();
-                let names = columns.iter().map(|(name, _)| name.clone());
-                translator.used.entry(table).or_default().extend(names);
                 let list: Vec<String> = columns.iter().map(|(name, own)| format!("{name} AS {own}")).collect();
                 Level {
                     list: list.join(", "),

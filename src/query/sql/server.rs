@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 ///
 /// # Errors
 /// One short line: what is wrong or must not run, and the hint.
-pub fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), String> {
+pub(crate) fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), String> {
     let mut query = one_select_of_server(text)?;
     checked(&mut query)?;
     let times = literals(&mut query)?;
@@ -31,7 +31,7 @@ pub fn for_server(text: &str, window: Window) -> Result<(String, Vec<String>), S
 ///
 /// # Errors
 /// It is no SQL.
-pub fn trusted_for_server(text: &str, window: Window) -> Result<String, String> {
+pub(crate) fn trusted_for_server(text: &str, window: Window) -> Result<String, String> {
     finished(one_select_of_server(text)?, window, None)
 }
 
@@ -39,7 +39,7 @@ pub fn trusted_for_server(text: &str, window: Window) -> Result<String, String> 
 ///
 /// # Errors
 /// One of them is no SQL.
-pub fn trusted_with_rates(text: &str, window: Window, rates: &str) -> Result<String, String> {
+pub(crate) fn trusted_with_rates(text: &str, window: Window, rates: &str) -> Result<String, String> {
     finished(one_select_of_server(text)?, window, Some(one_select_of_server(rates)?))
 }
 

@@ -4,7 +4,6 @@
 use super::level::Level;
 use super::node::Type;
 use sqlparser::ast::TableAliasColumnDef;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables that one query may name, subqueries included: a WITH that is used twice counts twice.
 const TABLES_MAX: usize = 64;
@@ -26,8 +25,6 @@ pub(super) struct Translator {
     pub ctes: Vec<(String, Relation)>,
     /// SELECTs in the order in which they are to be run, and the tables that they make.
     pub steps: Vec<(String, Level)>,
-    /// Columns that the query needs, by table.
-    pub used: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 impl Translator {
@@ -44,7 +41,7 @@ impl Translator {
         name
     }
 
-    /// Notes that a table is used.
+    /// Counts a table that the query names.
     pub(super) fn count_table(&mut self) -> Result<usize, String> {
         self.tables += 1;
         if self.tables > TABLES_MAX {

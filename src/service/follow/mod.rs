@@ -14,10 +14,10 @@
 
 pub mod daemon;
 mod follower;
+mod future_logs;
 mod open_file;
 mod presence;
 mod retry;
-mod waits;
 mod worker;
 mod zones;
 

@@ -447,7 +447,7 @@ struct Maintenance {
     forget_ms: UtcMs,
     retain_days: u32,
     limits: FollowLimits,
-    copies: crate::service::copies::Copies,
+    copies: crate::service::catalogue_copies::Copies,
     /// Something was committed since the last link.
     news: bool,
     /// By source: how old its newest line was when it was read, at most since the last heartbeat.
@@ -463,7 +463,7 @@ impl Maintenance {
             heartbeat_ms: now_ms,
             link_ms: now_ms,
             compact_ms: now_ms,
-            copies: crate::service::copies::Copies::default(),
+            copies: crate::service::catalogue_copies::Copies::default(),
             news: true,
             lags: BTreeMap::new(),
         }

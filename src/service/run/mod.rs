@@ -2,13 +2,13 @@
 //! started again later and later, while the others go on.
 
 mod part;
-pub mod parts;
+pub(crate) mod parts;
 mod supervised;
 
-pub use part::{PartControl, RunPart};
+pub(crate) use part::RunPart;
 
-use crate::service::lasting_note::LastingNote;
 use crate::service::orders::{Signals, Told};
+use crate::service::stored_trouble::StoredTrouble;
 use crate::service::watchdog::{ReadingPulse, Watchdog};
 use anyhow::{Context as _, Result, bail};
 use sd_notify::NotifyState;
@@ -29,7 +29,7 @@ const START: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// No part has ever been well: why.
-pub fn run(parts: Vec<Box<dyn RunPart>>, folder: Option<&Path>) -> Result<()> {
+pub(crate) fn run(parts: Vec<Box<dyn RunPart>>, folder: Option<&Path>) -> Result<()> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().context("tokio")?;
     runtime.block_on(Supervisor::start(parts, folder)?.serve())
@@ -49,7 +49,7 @@ struct Supervised {
     state: PartState,
     /// Whether it has ever been well.
     was_well: bool,
-    note: Option<LastingNote>,
+    note: Option<StoredTrouble>,
     thread: PartThread,
 }
 
@@ -116,7 +116,7 @@ impl Supervisor {
             name,
             state: PartState::Starting,
             was_well: false,
-            note: self.folder.clone().map(|folder| LastingNote::new(folder, name)),
+            note: self.folder.clone().map(|folder| StoredTrouble::new(folder, name)),
             thread,
         });
         Ok(())

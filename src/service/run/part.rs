@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::time::Duration;
 
 /// Something that runs until it is told to stop.
-pub trait RunPart: Send {
+pub(crate) trait RunPart: Send {
     /// Its name, in messages and as the topic of its troubles.
     fn name(&self) -> &'static str;
 
@@ -18,7 +18,7 @@ pub trait RunPart: Send {
 }
 
 /// What a part is given.
-pub struct PartControl<'c> {
+pub(crate) struct PartControl<'c> {
     /// What it is told.
     pub orders: Orders,
     /// What the reading does, for the watchdog: of the part that reads.

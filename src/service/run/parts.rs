@@ -23,10 +23,10 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(3);
 const STALE_MIN: u32 = 30;
 
 /// What is committed: counted by the part that reads, and shown by those that serve.
-pub type SharedCommits = Arc<CommitMetrics>;
+pub(crate) type SharedCommits = Arc<CommitMetrics>;
 
 /// Follows the logs, and sends what it commits if the configuration says where to.
-pub struct TailPart {
+pub(crate) struct TailPart {
     /// What it works on.
     pub setup: Setup,
     /// Counts what is committed, if somebody shows it.
@@ -55,7 +55,7 @@ impl RunPart for TailPart {
 }
 
 /// Sends what waits in a store that nobody here writes to.
-pub struct ShipPart(pub Setup);
+pub(crate) struct ShipPart(pub Setup);
 
 impl RunPart for ShipPart {
     fn name(&self) -> &'static str {
@@ -82,7 +82,7 @@ impl RunPart for ShipPart {
 }
 
 /// Judges, and sends alarms.
-pub struct WatchPart(pub Setup);
+pub(crate) struct WatchPart(pub Setup);
 
 impl RunPart for WatchPart {
     fn name(&self) -> &'static str {
@@ -122,7 +122,7 @@ impl RunPart for WatchPart {
 }
 
 /// Serves pages, or the metrics of a tail alone.
-pub struct ServePart {
+pub(crate) struct ServePart {
     setup: Setup,
     paths: ServedPaths,
     commits: Option<SharedCommits>,
@@ -131,7 +131,7 @@ pub struct ServePart {
 impl ServePart {
     /// Pages, JSON API, and metrics.
     #[must_use]
-    pub fn pages(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
+    pub(crate) fn pages(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
         ServePart {
             setup,
             paths: ServedPaths::All,
@@ -141,7 +141,7 @@ impl ServePart {
 
     /// Metrics alone.
     #[must_use]
-    pub fn metrics(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
+    pub(crate) fn metrics(setup: Setup, commits: Option<SharedCommits>) -> ServePart {
         ServePart {
             setup,
             paths: ServedPaths::Metrics,

@@ -1,5 +1,6 @@
 //! Parts that fail in all the ways that there are.
 
+use super::part::PartControl;
 use super::supervised::{PartThread, PartWord};
 use super::*;
 use crate::service::orders::Orders;

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 
 /// How to watch.
 #[derive(Debug)]
-pub struct Watching {
+pub(crate) struct Watching {
     /// The detection's options.
     pub detection: Options,
     /// One round, then return.
@@ -52,7 +52,12 @@ const CARE: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// Another process watches this store; it, or the state of alarms, cannot be read or written.
-pub fn run(setup: &Setup, config: &Config, channels: &[Box<dyn AlertChannel>], watching: Watching) -> Result<bool> {
+pub(crate) fn run(
+    setup: &Setup,
+    config: &Config,
+    channels: &[Box<dyn AlertChannel>],
+    watching: Watching,
+) -> Result<bool> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("signals")?;

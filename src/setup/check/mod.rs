@@ -6,8 +6,8 @@ mod schedules;
 mod survey;
 mod warning;
 
-pub use schedules::{PastSchedules, past_schedules};
-pub use warning::{ConfigWarning, WarningTopic};
+pub(crate) use schedules::past_schedules;
+pub(crate) use warning::{ConfigWarning, WarningTopic};
 
 use super::Setup;
 use super::plan::Plan;
@@ -30,7 +30,7 @@ const MONTH_MS: i64 = 30 * DAY_MS;
 
 /// What is wrong.
 #[derive(Debug, Default)]
-pub struct ConfigProblems {
+pub(crate) struct ConfigProblems {
     /// What may be meant.
     pub warnings: Vec<ConfigWarning>,
     /// What will not work.
@@ -38,7 +38,7 @@ pub struct ConfigProblems {
 }
 
 /// All that is wrong with a configuration and with what it names.
-pub fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -> ConfigProblems {
+pub(crate) fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -> ConfigProblems {
     let of_text = config.warnings.iter();
     let mut warnings: Vec<ConfigWarning> = of_text.map(|warning| WarningTopic::Text.says(warning)).collect();
     if config.sources.is_empty() && config.store.remote.is_none() {
@@ -133,7 +133,7 @@ fn closed_folder(glob: &str) -> Option<String> {
 const NAMED: usize = 5;
 
 /// Which services send so little that their volume does not show an outage of a day, by the last month that is stored.
-pub fn blind(setup: &Setup, config: &Config) -> Option<String> {
+pub(crate) fn blind(setup: &Setup, config: &Config) -> Option<String> {
     let (store, window) = newest(setup, config, MONTH_MS)?;
     let budget = config.detect.false_alarms_per_service_per_90_days;
     let outages = shortest_outages(&store, window, ("service", Default::default()), budget).ok()?;

@@ -19,7 +19,7 @@ const DAYS: i64 = 14;
 
 /// What is said of the past, and of names that no mail bears.
 #[derive(Debug, Default)]
-pub struct PastSchedules {
+pub(crate) struct PastSchedules {
     /// A line each, in the order of the configuration.
     pub lines: Vec<String>,
     /// What is probably not meant.
@@ -27,7 +27,7 @@ pub struct PastSchedules {
 }
 
 /// Looks back; without a store nothing is known yet.
-pub fn past_schedules(setup: &Setup, config: &Config) -> PastSchedules {
+pub(crate) fn past_schedules(setup: &Setup, config: &Config) -> PastSchedules {
     let times = &config.detect.declared;
     if times.is_empty() {
         return PastSchedules::default();

@@ -2,7 +2,7 @@
 
 /// What a warning is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WarningTopic {
+pub(crate) enum WarningTopic {
     /// The text of the configuration.
     Text,
     /// A folder of logs that does not exist, or may not be entered.
@@ -23,7 +23,7 @@ pub enum WarningTopic {
 
 /// What works, and is probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigWarning {
+pub(crate) struct ConfigWarning {
     /// What it is about.
     pub topic: WarningTopic,
     /// What is wrong and what to do, for people.

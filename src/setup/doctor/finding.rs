@@ -4,7 +4,7 @@ use crate::model::time::UtcMs;
 
 /// Where a fault is. The order is that of the findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FaultArea {
+pub(crate) enum FaultArea {
     /// `mailpulse.toml`, and what it names.
     Configuration,
     /// Who may read what.
@@ -23,7 +23,7 @@ pub enum FaultArea {
 
 impl FaultArea {
     /// The word in answers.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             FaultArea::Configuration => "configuration",
             FaultArea::Permissions => "permissions",
@@ -38,7 +38,7 @@ impl FaultArea {
 
 /// What to do about a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NextStep {
+pub(crate) enum NextStep {
     /// A command of this program, without its name and the options that all commands have: `check`.
     Command(String),
     /// Start the daemon, as it is started here.
@@ -49,7 +49,7 @@ pub enum NextStep {
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Where it is.
     pub area: FaultArea,
     /// What it is, as a word that stays: `log_unreadable`.
@@ -73,7 +73,7 @@ impl Finding {
 
 /// How it is looked.
 #[derive(Debug, Clone)]
-pub struct DoctorOptions {
+pub(crate) struct DoctorOptions {
     /// The user who is to read logs and write the store, if it is not that of the unit.
     pub user: Option<String>,
     /// Age of the last line from which a source is stale, milliseconds.
@@ -86,7 +86,7 @@ pub struct DoctorOptions {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Examination {
+pub(crate) struct Examination {
     /// Faults, the first one first.
     pub findings: Vec<Finding>,
     /// Sources that were read so far.

@@ -12,14 +12,14 @@ mod service_user;
 mod sources;
 mod store;
 
-pub use finding::{DoctorOptions, Examination, FaultArea, Finding, NextStep};
+pub(crate) use finding::{DoctorOptions, Examination, FaultArea, Finding, NextStep};
 
 use super::Setup;
 use super::plan::{Plan, UnnamedArgs, plan};
 use crate::source::Limits;
 
 /// Looks at all of it.
-pub fn examine(setup: &Setup, options: &DoctorOptions) -> Examination {
+pub(crate) fn examine(setup: &Setup, options: &DoctorOptions) -> Examination {
     let mut found = Examination::default();
     let Some(config) = configuration::load(setup, &mut found.findings) else {
         return found;

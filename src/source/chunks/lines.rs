@@ -72,7 +72,7 @@ impl Chunk {
     }
 
     /// Rungs of the ladder that this chunk reached, for [`super::super::identity::Position::advance`].
-    pub fn rungs(&self) -> &[Rung] {
+    pub(crate) fn rungs(&self) -> &[Rung] {
         &self.rungs
     }
 

@@ -20,20 +20,21 @@
 //! One more rule keeps two logs apart that begin alike: while the file of the known log is alive and growing, and all
 //! that was read of it lies within the head, an equal marker says no more than the head. Such a file is `New`.
 
+mod checkpoints;
 mod decide;
-mod marks;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoints::Marks;
+pub(crate) use checkpoints::{Rung, next_rung};
 pub use decide::{Candidate, KnownIdentity, LogVerdict, OldFile, decide, unchanged};
-pub use marks::{Marks, Rung, next_rung};
 
 use super::Stamp;
 
 /// How much of the content the head covers at most.
-pub const HEAD_BYTES: usize = 1024;
+pub(crate) const HEAD_BYTES: usize = 1024;
 /// How much before a mark its hash covers at most.
-pub const TAIL_BYTES: usize = 64;
+pub(crate) const TAIL_BYTES: usize = 64;
 
 /// The hash of the first bytes of a log's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,7 +75,7 @@ pub struct ReadMark {
 
 impl ReadMark {
     /// How many bytes the hash covers.
-    pub fn tail_len(&self) -> usize {
+    pub(crate) fn tail_len(&self) -> usize {
         usize::try_from(self.offset).map_or(TAIL_BYTES, |offset| offset.min(TAIL_BYTES))
     }
 }
@@ -120,7 +121,7 @@ impl Position {
 
 /// The first line, as [`log_id`] wants it: up to 1 024 bytes without the newline. `None` while it is unfinished and
 /// shorter than that, unless nothing more will come (`whole`).
-pub fn first_line(first: &[u8], whole: bool) -> Option<&[u8]> {
+pub(crate) fn first_line(first: &[u8], whole: bool) -> Option<&[u8]> {
     let covered = &first[..first.len().min(HEAD_BYTES)];
     match memchr::memchr(b'\n', covered) {
         Some(newline) => Some(&covered[..newline]),
@@ -148,7 +149,7 @@ pub fn log_id(host: &str, kind: &str, first_line: &[u8], ordinal: u32) -> u64 {
 }
 
 /// The identity of a log with this number among those of host, kind and first line, whose first has `base`.
-pub fn numbered_id(host: &str, kind: &str, base: u64, ordinal: u32) -> u64 {
+pub(crate) fn numbered_id(host: &str, kind: &str, base: u64, ordinal: u32) -> u64 {
     match ordinal {
         0 => base,
         n => base ^ log_id(host, kind, &base.to_le_bytes(), n),
@@ -156,7 +157,7 @@ pub fn numbered_id(host: &str, kind: &str, base: u64, ordinal: u32) -> u64 {
 }
 
 /// The hash in a [`ReadMark`].
-pub fn tail_hash(before: &[u8]) -> [u8; 16] {
+pub(crate) fn tail_hash(before: &[u8]) -> [u8; 16] {
     hash16(&before[before.len().saturating_sub(TAIL_BYTES)..])
 }
 

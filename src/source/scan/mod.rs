@@ -72,25 +72,6 @@ pub struct Family {
     pub files: Vec<Found>,
 }
 
-impl Family {
-    /// Names may lie. Puts the files in the order of their first time stamps, as `first` gives them; a file without
-    /// one (empty, unreadable) keeps its place. True if that changed anything.
-    pub fn order_by_first<T: Ord>(&mut self, mut first: impl FnMut(&Found) -> Option<T>) -> bool {
-        let times: Vec<Option<T>> = self.files.iter().map(&mut first).collect();
-        let places: Vec<usize> = (0..times.len()).filter(|index| times[*index].is_some()).collect();
-        let mut order = places.clone();
-        order.sort_by(|a, b| times[*a].cmp(&times[*b]));
-        if order == places {
-            return false;
-        }
-        let before = self.files.clone();
-        for (place, from) in places.into_iter().zip(order) {
-            self.files[place] = before[from].clone();
-        }
-        true
-    }
-}
-
 /// What a scan found.
 #[derive(Debug, Default)]
 pub struct Scan {
@@ -100,22 +81,6 @@ pub struct Scan {
     pub errors: Vec<SourceError>,
     /// What was left alone.
     pub skipped: Vec<Skipped>,
-}
-
-impl Scan {
-    /// Number of files.
-    pub fn file_count(&self) -> usize {
-        self.families.iter().map(|family| family.files.len()).sum()
-    }
-
-    /// Bytes on disk.
-    pub fn file_bytes(&self) -> u64 {
-        self.families
-            .iter()
-            .flat_map(|family| &family.files)
-            .map(|file| file.size)
-            .sum()
-    }
 }
 
 /// Expands files, folders and globs.

@@ -38,6 +38,10 @@ fn folder_of(files: &[&str]) -> TempDir {
     folder
 }
 
+fn file_count(scan: &Scan) -> usize {
+    scan.families.iter().map(|family| family.files.len()).sum()
+}
+
 #[test]
 fn generations_come_oldest_first_and_only_from_one_folder() {
     let folder = folder_of(&[
@@ -65,28 +69,12 @@ fn generations_come_oldest_first_and_only_from_one_folder() {
             "rejectlog: rejectlog",
         ]
     );
-    assert_eq!(scan.file_count(), 10);
-    assert!(scan.file_bytes() > 100);
-}
-
-#[test]
-fn time_stamps_correct_what_names_say() {
-    let folder = folder_of(&["mainlog", "mainlog.1", "mainlog.2", "mainlog.3"]);
-    let mut family = scan_one(folder.path()).families.remove(0);
-    let first = |path: &Path| match path.extension().and_then(OsStr::to_str) {
-        Some("1") => Some(10),
-        Some("2") => None,
-        Some("3") => Some(30),
-        _ => Some(20),
-    };
-    assert!(family.order_by_first(|file| first(&file.path)));
-    let order: Vec<_> = family
-        .files
-        .iter()
-        .map(|file| file.path.file_name().unwrap().to_str().unwrap())
-        .collect();
-    assert_eq!(order, ["mainlog.1", "mainlog.2", "mainlog", "mainlog.3"]);
-    assert!(!family.order_by_first(|file| first(&file.path)));
+    assert_eq!(file_count(&scan), 10);
+    assert!(
+        scan.families
+            .iter()
+            .all(|family| family.files.iter().all(|file| file.size > 0))
+    );
 }
 
 #[test]
@@ -101,7 +89,7 @@ fn globs_match_as_in_a_shell() {
     ]);
     let count = |pattern: &str| {
         let scan = scan_one(folder.path().join(pattern));
-        (scan.file_count(), scan.errors.len())
+        (file_count(&scan), scan.errors.len())
     };
     assert_eq!(count("a/mainlog*"), (2, 0));
     assert_eq!(count("*/mainlog"), (2, 0));
@@ -153,8 +141,8 @@ fn links_in_a_circle_end() {
     let scanned = scan_one(folder.path());
     assert_eq!(names(&scanned), ["mainlog: mainlog"]);
     assert_eq!(scanned.errors.len(), 2, "{:?}", scanned.errors);
-    assert_eq!(scan_one(folder.path().join("**/mainlog")).file_count(), 1);
-    assert_eq!(scan_one(folder.path().join("*/*/*/*")).file_count(), 1);
+    assert_eq!(file_count(&scan_one(folder.path().join("**/mainlog"))), 1);
+    assert_eq!(file_count(&scan_one(folder.path().join("*/*/*/*"))), 1);
 }
 
 #[test]
@@ -166,7 +154,7 @@ fn fifos_and_sockets_are_never_opened() {
     for paths in [folder.path().to_owned(), folder.path().join("*")] {
         let scan = scan_one(paths);
         assert_eq!(
-            (scan.file_count(), scan.errors.len(), scan.skipped.len()),
+            (file_count(&scan), scan.errors.len(), scan.skipped.len()),
             (1, 0, 2),
             "{scan:?}"
         );
@@ -214,7 +202,7 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
         &Limits::default(),
     );
     let texts: Vec<String> = scan.errors.iter().map(ToString::to_string).collect();
-    assert_eq!(scan.file_count(), if is_root { 2 } else { 1 });
+    assert_eq!(file_count(&scan), if is_root { 2 } else { 1 });
     assert_eq!(texts.len(), if is_root { 3 } else { 4 }, "{texts:?}");
     for (error, text) in scan.errors.iter().zip(&texts) {
         assert!(
@@ -243,7 +231,7 @@ fn depth_and_number_are_bounded() {
                 .any(|error| matches!(error, SourceError::TooMuch { .. })),
             "{scan:?}"
         );
-        assert!(scan.file_count() >= 1);
+        assert!(file_count(&scan) >= 1);
     }
 }
 

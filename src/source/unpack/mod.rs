@@ -21,7 +21,6 @@ use std::sync::Arc;
 
 use damage::{Reached, decoder_at, read_by_byte};
 use decode::{Decoder, Meter, Rest, read_at_retrying};
-pub use open::{MAGIC_BYTES, codec_of};
 pub(super) use open::{kind_of, open_regular};
 
 use super::{Codec, Limits, Note, SourceError, Stamp};
@@ -85,7 +84,7 @@ impl Content {
     }
 
     /// Ends the content at an offset, whatever comes after it.
-    pub fn end_at(&mut self, offset: Option<u64>) {
+    pub(crate) fn end_at(&mut self, offset: Option<u64>) {
         self.end = offset;
     }
 
@@ -104,28 +103,14 @@ impl Content {
         &self.stamp
     }
 
-    /// The file as it is now: a log may have grown.
-    pub fn stamp_now(&self) -> io::Result<Stamp> {
-        Ok(Stamp::of(&self.file.metadata()?, self.stamp.codec))
-    }
-
     /// The length of the content, where it is known without reading all of it.
-    pub fn len_known(&self) -> Option<u64> {
+    pub(crate) fn len_known(&self) -> Option<u64> {
         (self.stamp.codec == Codec::Plain).then_some(self.stamp.size)
     }
 
     /// Offset of the next byte.
     pub fn at(&self) -> u64 {
         self.at
-    }
-
-    /// How far the file on disk has been read: for progress against its size.
-    pub fn file_offset(&self) -> u64 {
-        if self.stamp.codec == Codec::Plain {
-            self.at
-        } else {
-            self.meter.consumed()
-        }
     }
 
     /// What was odd, but harmless.
@@ -158,7 +143,7 @@ impl Content {
 
     /// The `len` bytes that end at `offset`, if they can be had without decoding: `None` of an archive, and where the
     /// content is shorter.
-    pub fn read_before(&self, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read_before(&self, offset: u64, len: usize) -> io::Result<Option<Vec<u8>>> {
         let Some(start) = offset.checked_sub(len as u64) else {
             return Ok(None);
         };

@@ -7,10 +7,10 @@ use super::super::{Codec, SourceError};
 use super::decode::read_at_retrying;
 
 /// How many bytes [`codec_of`] wants to see.
-pub const MAGIC_BYTES: usize = 10;
+pub(crate) const MAGIC_BYTES: usize = 10;
 
 /// The codec that the first bytes of a file tell, or the name of a format that is not supported.
-pub fn codec_of(first: &[u8]) -> Result<Codec, &'static str> {
+pub(crate) fn codec_of(first: &[u8]) -> Result<Codec, &'static str> {
     let is = |magic: &[u8]| first.starts_with(magic);
     let bzip2_block = |at: &[u8]| at.starts_with(b"1AY&SY") || at.starts_with(b"\x17rE8P\x90");
     Ok(match first {

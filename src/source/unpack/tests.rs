@@ -7,7 +7,8 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::super::{Codec, Limits, Note, SourceError, sample};
-use super::{Content, codec_of};
+use super::Content;
+use super::open::codec_of;
 
 pub(in super::super) fn gz(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

@@ -16,7 +16,7 @@ fn told(source_kind: &str, kind: &str) -> RowEvidence {
 }
 
 /// A segment's sender, for a judge.
-pub fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) -> StoredFacts<'a> {
+pub(super) fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) -> StoredFacts<'a> {
     StoredFacts {
         told: told(source_kind, sender.kind),
         service: sender.service,
@@ -30,13 +30,13 @@ pub fn facts<'a>(sender: &StoredSender<'a>, host: &'a str, source_kind: &str) ->
 }
 
 /// A sender as rows of a source have it: service, client, address, local part, domain, whose mail it is.
-pub type SenderKey = (i64, RowEvidence, [String; 6]);
+pub(crate) type SenderKey = (i64, RowEvidence, [String; 6]);
 
 /// Senders whose service is remembered.
-pub const JUDGED_MAX: usize = 100_000;
+pub(crate) const JUDGED_MAX: usize = 100_000;
 
 /// The key of a sender.
-pub fn sender_key(source: i64, facts: &StoredFacts<'_>) -> SenderKey {
+pub(crate) fn sender_key(source: i64, facts: &StoredFacts<'_>) -> SenderKey {
     let texts = [
         facts.service,
         facts.client,

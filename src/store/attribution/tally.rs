@@ -9,7 +9,7 @@ const GAINED: f64 = 0.5;
 
 /// Names with what became of their rows.
 #[derive(Debug, Default)]
-pub struct NameTally(BTreeMap<String, NameRows>);
+pub(crate) struct NameTally(BTreeMap<String, NameRows>);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct NameRows {
@@ -25,7 +25,7 @@ struct NameRows {
 
 impl NameTally {
     /// Rows of `from` that are `to` for sure.
-    pub fn moved(&mut self, from: &str, to: &str, rows: u64) {
+    pub(super) fn moved(&mut self, from: &str, to: &str, rows: u64) {
         if from == to {
             self.stayed(from, true, rows);
             return;
@@ -36,14 +36,14 @@ impl NameTally {
     }
 
     /// Rows of which nobody can say whose they are; they may be that name's or not.
-    pub fn stayed(&mut self, name: &str, may_be: bool, rows: u64) {
+    pub(super) fn stayed(&mut self, name: &str, may_be: bool, rows: u64) {
         let one = self.of(name);
         one.had += rows;
         one.kept += if may_be { rows } else { 0 };
     }
 
     /// Whether rows of a name were counted.
-    pub fn knows(&self, name: &str) -> bool {
+    pub(super) fn knows(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
@@ -55,7 +55,7 @@ impl NameTally {
     }
 
     /// The same where rows of the new names are followed by rows of the old ones again.
-    pub fn undone(&self) -> Moved {
+    pub(crate) fn undone(&self) -> Moved {
         let named = || self.0.iter().filter(|(name, _)| !name.is_empty());
         let names = |pick: &dyn Fn(&NameRows) -> bool| {
             let picked = named().filter(|(_, rows)| pick(rows));
@@ -68,7 +68,7 @@ impl NameTally {
     }
 
     /// The names that end, and those that are other series now. No name is no series.
-    pub fn result(&self) -> Moved {
+    pub(super) fn result(&self) -> Moved {
         let named = || self.0.iter().filter(|(name, rows)| !name.is_empty() && rows.had > 0);
         let ends = |rows: &NameRows| rows.kept + rows.gained == 0;
         let part = |some: u64, rows: &NameRows| some as f64 / rows.had as f64;

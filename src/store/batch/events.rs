@@ -111,14 +111,14 @@ impl Batch {
     }
 
     /// Makes room for so many rows, each perhaps with a message and a recipient of its own.
-    pub fn reserve(&mut self, rows: usize) {
+    pub(crate) fn reserve(&mut self, rows: usize) {
         self.rows.reserve(rows);
         self.slots.reserve(rows);
         self.locals.reserve(rows * PSEUDONYM_LEN);
     }
 
     /// The log that the next events come from.
-    pub fn set_log(&mut self, log_id: u64) {
+    pub(crate) fn set_log(&mut self, log_id: u64) {
         self.log_id = log_id;
         let name = format!("{log_id:016x}");
         self.log = match self.logs.iter().position(|known| *known == name) {
@@ -141,7 +141,7 @@ impl Batch {
     }
 
     /// Back to a log of this batch, by its number.
-    pub fn back_to_log(&mut self, number: u32) {
+    pub(crate) fn back_to_log(&mut self, number: u32) {
         self.log = number;
     }
 
@@ -228,7 +228,7 @@ fn is_remote(key: &[u8], host: &[u8], address: IpAddr) -> bool {
 }
 
 /// Name and address of a code of [`Batch::remotes`].
-pub fn split_remote(key: &[u8]) -> (&[u8], Option<IpAddr>) {
+pub(crate) fn split_remote(key: &[u8]) -> (&[u8], Option<IpAddr>) {
     // The address is 0, 4 or 16 bytes after the first NUL; host names hold none.
     let at = memchr::memchr(0, key).unwrap_or(key.len());
     let rest = key.get(at + 1..).unwrap_or_default();
@@ -329,7 +329,7 @@ impl EventSink for Batch {
 
 /// A finished batch with what its numbers mean, ready for encoding on another thread.
 #[derive(Debug)]
-pub struct SealedBatch {
+pub(crate) struct SealedBatch {
     /// The rows.
     pub batch: Batch,
     /// Senders by number.

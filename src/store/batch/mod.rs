@@ -8,7 +8,8 @@ mod repeats;
 mod rows;
 mod wanted;
 
-pub use events::{Batch, Reply, SealedBatch, split_remote};
+pub use events::{Batch, Reply};
+pub(crate) use events::{SealedBatch, split_remote};
 pub use repeats::Repeats;
 pub use rows::{BatchRows, NONE};
 pub use wanted::{StoredOffsets, WantedRows};

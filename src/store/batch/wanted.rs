@@ -47,7 +47,7 @@ pub struct WantedRows {
 
 impl WantedRows {
     /// Nothing that stands behind what was read of its log, or in a log that was not read.
-    pub fn read_only(&mut self, read_to: FxHashMap<u64, u64>) {
+    pub(crate) fn read_only(&mut self, read_to: FxHashMap<u64, u64>) {
         self.read_to = Some(read_to);
     }
 

@@ -12,9 +12,9 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
 /// Notes that are kept, the newest.
-pub const NOTES_MAX: usize = 500;
+pub(super) const NOTES_MAX: usize = 500;
 /// Names that a note has of each sort; further ones are left out.
-pub const NAMES_MAX: usize = 5_000;
+pub(super) const NAMES_MAX: usize = 5_000;
 
 /// The version of attribution that the newest rows have; 0 where no program has said.
 const VERSION: &str = "attribution";
@@ -122,17 +122,17 @@ pub struct AttributionChange {
 }
 
 /// Version of the newest rows' attribution; 0 where no program has said.
-pub fn attribution_version(connection: &Connection) -> Result<i64, CatalogueError> {
+pub(crate) fn attribution_version(connection: &Connection) -> Result<i64, CatalogueError> {
     get(connection, VERSION)
 }
 
 /// Notes whether rows are being attributed anew.
-pub fn put_relabelling(connection: &Connection, under_way: bool) -> Result<(), CatalogueError> {
+pub(crate) fn put_relabelling(connection: &Connection, under_way: bool) -> Result<(), CatalogueError> {
     put(connection, UNDER_WAY, i64::from(under_way))
 }
 
 /// Whether rows are being attributed anew, or that was broken off.
-pub fn is_relabelling(connection: &Connection) -> Result<bool, CatalogueError> {
+pub(crate) fn is_relabelling(connection: &Connection) -> Result<bool, CatalogueError> {
     Ok(get(connection, UNDER_WAY)? == 1)
 }
 
@@ -193,7 +193,7 @@ impl AttributionChanges<'_> {
 
 /// Notes a change, inside the transaction that makes it true and before that adds rows: the last minute that is stored by
 /// then is its. A store without rows has nothing that could end.
-pub fn note_attribution(transaction: &Connection, note: &AttributionNote) -> Result<(), CatalogueError> {
+pub(crate) fn note_attribution(transaction: &Connection, note: &AttributionNote) -> Result<(), CatalogueError> {
     match last_judged(transaction)? {
         Some(minute) => note_attribution_at(transaction, minute, note),
         None => Ok(()),
@@ -201,7 +201,7 @@ pub fn note_attribution(transaction: &Connection, note: &AttributionNote) -> Res
 }
 
 /// The same for what changes at a minute of the logs; never before what is stored by then.
-pub fn note_attribution_from(
+pub(crate) fn note_attribution_from(
     transaction: &Connection,
     minute: Minute,
     note: &AttributionNote,
@@ -211,7 +211,7 @@ pub fn note_attribution_from(
 }
 
 /// The same with a minute of its own.
-pub fn note_attribution_at(
+pub(crate) fn note_attribution_at(
     transaction: &Connection,
     minute: Minute,
     note: &AttributionNote,
@@ -238,7 +238,7 @@ pub fn note_attribution_at(
 
 /// Within these minutes (the first, and the one after the last) rows were attributed anew: what notes say of names, up to one
 /// with a number, is over, but of those that rows have kept.
-pub fn settle_attribution_notes(
+pub(crate) fn settle_attribution_notes(
     transaction: &Connection,
     last: i64,
     (first, end): (Minute, Minute),
@@ -274,7 +274,7 @@ pub fn settle_attribution_notes(
 }
 
 /// Notes of which version the rows are.
-pub fn put_attribution_version(transaction: &Connection, version: i64) -> Result<(), CatalogueError> {
+pub(crate) fn put_attribution_version(transaction: &Connection, version: i64) -> Result<(), CatalogueError> {
     put(transaction, VERSION, version)
 }
 

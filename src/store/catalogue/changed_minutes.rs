@@ -22,7 +22,7 @@ const SLACK: i64 = DAY_MIN;
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn note_changed(transaction: &Connection, minute: Minute) -> Result<(), CatalogueError> {
+pub(crate) fn note_changed(transaction: &Connection, minute: Minute) -> Result<(), CatalogueError> {
     transaction.execute_batch(TABLE)?;
     transaction.execute(
         "INSERT INTO changed_minute SELECT ?1, coalesce(max(number), 0) + 1 FROM changed_minute WHERE true
@@ -61,14 +61,14 @@ fn sum_up(transaction: &Connection, before: i64) -> Result<(), CatalogueError> {
 
 /// What changed since when.
 #[derive(Debug, Clone, Copy)]
-pub struct ChangedMinutes<'c>(pub(in crate::store) &'c Catalogue);
+pub(crate) struct ChangedMinutes<'c>(pub(in crate::store) &'c Catalogue);
 
 impl ChangedMinutes<'_> {
     /// The number of the newest change; 0 before the first.
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn newest(&self) -> Result<i64, CatalogueError> {
+    pub(crate) fn newest(&self) -> Result<i64, CatalogueError> {
         let connection = self.0.connection();
         if !has_table(&connection)? {
             return Ok(0);
@@ -81,7 +81,7 @@ impl ChangedMinutes<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn first_since(&self, number: i64, from: Minute, to: Minute) -> Result<Option<Minute>, CatalogueError> {
+    pub(crate) fn first_since(&self, number: i64, from: Minute, to: Minute) -> Result<Option<Minute>, CatalogueError> {
         let connection = self.0.connection();
         if !has_table(&connection)? {
             return Ok(None);

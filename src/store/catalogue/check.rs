@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// What is wrong, in SQLite's words.
-pub fn quick_check(connection: &Connection) -> Result<(), String> {
+pub(crate) fn quick_check(connection: &Connection) -> Result<(), String> {
     let look = || -> Result<Vec<String>, rusqlite::Error> {
         let mut check = connection.prepare("PRAGMA quick_check(3)")?;
         let rows = check.query_map([], |row| row.get(0))?;
@@ -34,7 +34,7 @@ pub fn check(connection: &Connection) -> Result<(), String> {
 ///
 /// # Errors
 /// What is wrong, in SQLite's words.
-pub fn check_file(path: &Path) -> Result<(), String> {
+pub(crate) fn check_file(path: &Path) -> Result<(), String> {
     let connection = rusqlite::Connection::open(path).map_err(|error| error.to_string())?;
     check(&Connection::of(connection))
 }

@@ -39,7 +39,11 @@ impl fmt::Display for ClockDoubt {
 }
 
 /// Notes which logs of a source wait for the clock. A log that is committed again waits no more.
-pub fn put_clock_doubts(connection: &Connection, source: i64, doubts: &[ClockDoubt]) -> Result<(), CatalogueError> {
+pub(crate) fn put_clock_doubts(
+    connection: &Connection,
+    source: i64,
+    doubts: &[ClockDoubt],
+) -> Result<(), CatalogueError> {
     for doubt in doubts {
         connection.execute(
             "INSERT OR REPLACE INTO clock_doubt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -58,7 +62,7 @@ pub fn put_clock_doubts(connection: &Connection, source: i64, doubts: &[ClockDou
 }
 
 /// Logs of a source that wait for the clock.
-pub fn clock_doubts(connection: &Connection, source: i64) -> Result<Vec<ClockDoubt>, CatalogueError> {
+pub(super) fn clock_doubts(connection: &Connection, source: i64) -> Result<Vec<ClockDoubt>, CatalogueError> {
     let mut statement = connection.prepare(
         "SELECT log_id, path, first_ms, clock_ms, ahead, newest FROM clock_doubt WHERE source = ?1 ORDER BY path",
     )?;

@@ -70,7 +70,7 @@ impl Connection {
     ///
     /// # Errors
     /// The disk.
-    pub fn close_as_one_file(self) -> Result<(), CatalogueError> {
+    pub(crate) fn close_as_one_file(self) -> Result<(), CatalogueError> {
         self.0
             .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE")?;
         Ok(self.0.close().map_err(|(_, error)| error)?)

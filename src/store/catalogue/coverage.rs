@@ -62,7 +62,7 @@ impl Coverage<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn sum_of(&self, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
+    pub(crate) fn sum_of(&self, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
         sum_of(&self.0.connection(), source)
     }
 
@@ -70,7 +70,7 @@ impl Coverage<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn minutes_span(&self) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
+    pub(crate) fn minutes_span(&self) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
         minutes_span(&self.0.connection())
     }
 

@@ -62,7 +62,7 @@ impl CatalogueError {
 }
 
 /// What helps where the catalogue is lost or damaged.
-pub const REPAIR: &str =
+pub(crate) const REPAIR: &str =
     "`mailpulse store repair` repairs the store from the hourly copy of its catalogue and from its segments";
 
 fn hint(error: &rusqlite::Error) -> String {

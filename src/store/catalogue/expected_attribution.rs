@@ -6,16 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 /// What changes, before it is known when.
 #[derive(Debug, Default)]
-pub struct ExpectedAttribution(Mutex<Option<(i64, AttributionNote)>>);
+pub(crate) struct ExpectedAttribution(Mutex<Option<(i64, AttributionNote)>>);
 
 impl ExpectedAttribution {
     /// The rows of the next commits are of this version (not 0). The first commit that has some notes what changed.
-    pub fn expect(&self, version: i64, note: AttributionNote) {
+    pub(crate) fn expect(&self, version: i64, note: AttributionNote) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((version, note));
     }
 
     /// Before rows are added: notes what was expected, if it has not been noted yet.
-    pub fn note(&self, transaction: &Connection) -> Result<(), CatalogueError> {
+    pub(crate) fn note(&self, transaction: &Connection) -> Result<(), CatalogueError> {
         let pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((version, note)) = pending.as_ref() else {
             return Ok(());
@@ -28,7 +28,7 @@ impl ExpectedAttribution {
     }
 
     /// A commit with rows is done: what was expected is noted.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -69,14 +69,14 @@ fn log_of(row: &Row<'_>) -> rusqlite::Result<LogState> {
 }
 
 /// Logs of a source, in the order in which they were first seen.
-pub fn logs(connection: &Connection, source: i64) -> Result<Vec<LogState>, CatalogueError> {
+pub(super) fn logs(connection: &Connection, source: i64) -> Result<Vec<LogState>, CatalogueError> {
     let mut statement = connection.prepare(&format!("{LOGS} WHERE source = ?1 ORDER BY id"))?;
     let logs = statement.query_map([source], log_of)?;
     Ok(logs.collect::<Result<_, _>>()?)
 }
 
 /// The first of all logs, of every source, that is sought.
-pub fn find_log(
+pub(crate) fn find_log(
     connection: &Connection,
     mut is_sought: impl FnMut(&LogState) -> bool,
 ) -> Result<Option<LogState>, CatalogueError> {
@@ -91,13 +91,13 @@ pub fn find_log(
 }
 
 /// One log of a source.
-pub fn log(connection: &Connection, source: i64, log_id: u64) -> Result<Option<LogState>, CatalogueError> {
+pub(super) fn log(connection: &Connection, source: i64, log_id: u64) -> Result<Option<LogState>, CatalogueError> {
     let mut statement = connection.prepare_cached(&format!("{LOGS} WHERE source = ?1 AND log_id = ?2"))?;
     Ok(statement.query_row(params![source, log_id as i64], log_of).optional()?)
 }
 
 /// Puts how far a log has been read.
-pub fn put_log(transaction: &Connection, source: i64, log: &LogState) -> Result<(), CatalogueError> {
+pub(crate) fn put_log(transaction: &Connection, source: i64, log: &LogState) -> Result<(), CatalogueError> {
     let mut put = transaction.prepare_cached(
         "INSERT INTO log (source, log_id, path, position, size, mtime_ms, first_ms, last_ms, follows, damaged,
                           lines, events, ignored, unparsed, skipped_bytes, duplicates, read_ms, ahead)
@@ -136,7 +136,7 @@ pub fn put_log(transaction: &Connection, source: i64, log: &LogState) -> Result<
 }
 
 /// How far each log has been read; None where its position is no offset.
-pub fn offsets_by_log(connection: &Connection) -> Result<FxHashMap<u64, Option<i64>>, CatalogueError> {
+pub(crate) fn offsets_by_log(connection: &Connection) -> Result<FxHashMap<u64, Option<i64>>, CatalogueError> {
     let mut statement = connection.prepare("SELECT log_id, position FROM log")?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let mut positions = FxHashMap::default();
@@ -150,7 +150,7 @@ pub fn offsets_by_log(connection: &Connection) -> Result<FxHashMap<u64, Option<i
 }
 
 /// Logs whose lines are not what became of them: file, lines, sum.
-pub fn unbalanced_logs(connection: &Connection) -> Result<Vec<(Vec<u8>, i64, i64)>, CatalogueError> {
+pub(crate) fn unbalanced_logs(connection: &Connection) -> Result<Vec<(Vec<u8>, i64, i64)>, CatalogueError> {
     let mut statement = connection.prepare("SELECT path, lines, events + ignored + unparsed FROM log")?;
     let logs = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut unbalanced = logs.collect::<Result<Vec<(Vec<u8>, i64, i64)>, _>>()?;
@@ -160,7 +160,7 @@ pub fn unbalanced_logs(connection: &Connection) -> Result<Vec<(Vec<u8>, i64, i64
 
 /// A log in the catalogue.
 #[derive(Debug)]
-pub struct LogRow {
+pub(crate) struct LogRow {
     /// Its number there.
     pub id: i64,
     /// Its identity.
@@ -170,7 +170,7 @@ pub struct LogRow {
 }
 
 /// Logs of a source, by their numbers.
-pub fn log_rows(connection: &Connection, source: i64) -> Result<Vec<LogRow>, CatalogueError> {
+pub(crate) fn log_rows(connection: &Connection, source: i64) -> Result<Vec<LogRow>, CatalogueError> {
     let mut logs = connection.prepare("SELECT id, log_id, first_ms FROM log WHERE source = ?1")?;
     let rows = logs.query_map([source], |row| {
         Ok(LogRow {
@@ -183,13 +183,16 @@ pub fn log_rows(connection: &Connection, source: i64) -> Result<Vec<LogRow>, Cat
 }
 
 /// As if a log had not been read.
-pub fn remove_log(connection: &Connection, log: i64) -> Result<(), CatalogueError> {
+pub(crate) fn remove_log(connection: &Connection, log: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM log WHERE id = ?1", [log])?;
     Ok(())
 }
 
 /// Logs that were not read since a time and have no line after it: number, file, and whether another log has that file now.
-pub fn logs_before(connection: &Connection, before_ms: UtcMs) -> Result<Vec<(i64, Vec<u8>, bool)>, CatalogueError> {
+pub(crate) fn logs_before(
+    connection: &Connection,
+    before_ms: UtcMs,
+) -> Result<Vec<(i64, Vec<u8>, bool)>, CatalogueError> {
     let mut old = connection.prepare(
         "SELECT id, path, EXISTS (
              SELECT 1 FROM log AS newer WHERE newer.source = log.source AND newer.path = log.path AND newer.id > log.id)
@@ -200,7 +203,7 @@ pub fn logs_before(connection: &Connection, before_ms: UtcMs) -> Result<Vec<(i64
 }
 
 /// The highest number of a source's forgotten logs, by their identity without the number.
-pub fn forgotten_ordinals(connection: &Connection, source: i64) -> Result<FxHashMap<u64, u32>, CatalogueError> {
+pub(crate) fn forgotten_ordinals(connection: &Connection, source: i64) -> Result<FxHashMap<u64, u32>, CatalogueError> {
     let mut all = connection.prepare("SELECT base, ordinal FROM forgotten_log WHERE source = ?1")?;
     let rows = all.query_map([source], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
     let mut ordinals = FxHashMap::default();
@@ -212,7 +215,7 @@ pub fn forgotten_ordinals(connection: &Connection, source: i64) -> Result<FxHash
 }
 
 /// Removes what is known of a log, but for its number. Returns how many logs that were.
-pub fn forget_log(connection: &Connection, log: i64) -> Result<u64, CatalogueError> {
+pub(crate) fn forget_log(connection: &Connection, log: i64) -> Result<u64, CatalogueError> {
     connection.execute(
         "INSERT OR REPLACE INTO forgotten_log (source, base, ordinal)
          SELECT source, base, max(ordinal, coalesce((

@@ -8,7 +8,11 @@ use rusqlite::{OptionalExtension as _, params};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a commit changes of the open messages of a source.
-pub fn put_message_changes(transaction: &Connection, source: i64, changes: &Changes) -> Result<(), CatalogueError> {
+pub(crate) fn put_message_changes(
+    transaction: &Connection,
+    source: i64,
+    changes: &Changes,
+) -> Result<(), CatalogueError> {
     // First: Postfix uses an ID again as soon as it is free.
     let mut delete = transaction.prepare_cached("DELETE FROM open_message WHERE source = ?1 AND queue_id = ?2")?;
     for id in &changes.deletes {
@@ -49,7 +53,7 @@ fn open_messages(
 }
 
 /// Goes through all open messages: source, ID, state.
-pub fn each_open(
+pub(crate) fn each_open(
     connection: &Connection,
     mut each: impl FnMut(i64, &[u8], OpenRecord) -> Result<(), CatalogueError>,
 ) -> Result<(), CatalogueError> {
@@ -70,7 +74,7 @@ pub fn open_message(connection: &Connection, source: i64, id: &[u8]) -> Result<O
 }
 
 /// Puts another state of an open message.
-pub fn put_open_message(
+pub(crate) fn put_open_message(
     connection: &Connection,
     source: i64,
     id: &[u8],
@@ -84,7 +88,7 @@ pub fn put_open_message(
 }
 
 /// Forgets the open messages of a source with lines at a time or later, UTC milliseconds.
-pub fn forget_open_messages(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
+pub(crate) fn forget_open_messages(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM open_message WHERE source = ?1 AND last_ms >= ?2",
         [source, from_ms.get()],
@@ -93,7 +97,11 @@ pub fn forget_open_messages(connection: &Connection, source: i64, from_ms: UtcMs
 }
 
 /// Forgets open messages whose last line is within a time, UTC milliseconds.
-pub fn expire_open_messages(connection: &Connection, from_ms: UtcMs, to_ms: UtcMs) -> Result<(), CatalogueError> {
+pub(crate) fn expire_open_messages(
+    connection: &Connection,
+    from_ms: UtcMs,
+    to_ms: UtcMs,
+) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM open_message WHERE last_ms >= ?1 AND last_ms < ?2",
         [from_ms.get(), to_ms.get()],
@@ -126,7 +134,7 @@ impl OpenMessages<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be opened once more.
-    pub fn recaller(&self, source: i64) -> Result<Recaller, CatalogueError> {
+    pub(crate) fn recaller(&self, source: i64) -> Result<Recaller, CatalogueError> {
         Ok(Recaller {
             connection: Arc::new(Mutex::new(self.0.connect()?)),
             source,
@@ -137,11 +145,11 @@ impl OpenMessages<'_> {
 
 /// What went wrong while messages were brought back: what was made of them since then must not be committed.
 #[derive(Debug, Clone, Default)]
-pub struct RecallError(Arc<Mutex<Option<rusqlite::Error>>>);
+pub(crate) struct RecallError(Arc<Mutex<Option<rusqlite::Error>>>);
 
 impl RecallError {
     /// The first error since the last call.
-    pub fn take(&self) -> Option<CatalogueError> {
+    pub(crate) fn take(&self) -> Option<CatalogueError> {
         let error = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.map(CatalogueError::from)
     }
@@ -157,7 +165,7 @@ impl RecallError {
 
 /// Looks up open messages one by one, beside the connection that commits.
 #[derive(Debug)]
-pub struct Recaller {
+pub(crate) struct Recaller {
     connection: Arc<Mutex<Connection>>,
     source: i64,
     error: RecallError,
@@ -165,7 +173,7 @@ pub struct Recaller {
 
 impl Recaller {
     /// The same for another source, by the same connection.
-    pub fn of(&self, source: i64) -> Recaller {
+    pub(crate) fn of(&self, source: i64) -> Recaller {
         Recaller {
             connection: Arc::clone(&self.connection),
             source,
@@ -174,7 +182,7 @@ impl Recaller {
     }
 
     /// Where its errors are told: a message that was not found because of one is not unknown.
-    pub fn error(&self) -> RecallError {
+    pub(crate) fn error(&self) -> RecallError {
         self.error.clone()
     }
 }

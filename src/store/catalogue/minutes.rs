@@ -56,7 +56,11 @@ fn start_at(row: &Row<'_>, column: usize) -> rusqlite::Result<UtcMs> {
 }
 
 /// Adds what was counted.
-pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(Minute, Counts)]) -> Result<(), CatalogueError> {
+pub(crate) fn add_minutes(
+    transaction: &Connection,
+    source: i64,
+    minutes: &[(Minute, Counts)],
+) -> Result<(), CatalogueError> {
     let mut add = transaction.prepare_cached(
         "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, foreign_lines)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -82,7 +86,11 @@ pub fn add_minutes(transaction: &Connection, source: i64, minutes: &[(Minute, Co
 }
 
 /// Adds heartbeats of a minute.
-pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute: Minute) -> Result<(), CatalogueError> {
+pub(crate) fn add_heartbeats(
+    connection: &Connection,
+    heartbeats: &[Heartbeat],
+    minute: Minute,
+) -> Result<(), CatalogueError> {
     let mut put = connection.prepare_cached(
         "INSERT INTO source_minute (source, minute, lines, events, ignored, unparsed, bytes, heartbeats, lag_ms)
          VALUES (?1, ?2, 0, 0, 0, 0, 0, 1, ?3)
@@ -104,7 +112,7 @@ pub fn add_heartbeats(connection: &Connection, heartbeats: &[Heartbeat], minute:
 }
 
 /// The last time not later than `until_ms` at which a tail had read a source to its end, to the minute: its start.
-pub fn last_heartbeat_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
+pub(crate) fn last_heartbeat_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
     let last: Option<i64> = connection.query_row(
         "SELECT max(minute) FROM source_minute WHERE heartbeats > 0 AND minute <= ?1",
         [until_ms.minute().get()],
@@ -114,7 +122,7 @@ pub fn last_heartbeat_ms(connection: &Connection, until_ms: UtcMs) -> Result<Opt
 }
 
 /// The last time not later than `until_ms` of a line, whatever it says, to the minute: its start.
-pub fn last_line_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
+pub(crate) fn last_line_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
     // By source: then it is one look at the end of the index for each.
     let last: Option<i64> = connection
         .prepare_cached(
@@ -126,7 +134,7 @@ pub fn last_line_ms(connection: &Connection, until_ms: UtcMs) -> Result<Option<U
 }
 
 /// Minutes with lines or heartbeats in `[since_ms, until_ms)`.
-pub fn source_minutes(
+pub(super) fn source_minutes(
     connection: &Connection,
     since_ms: UtcMs,
     until_ms: UtcMs,
@@ -157,7 +165,7 @@ pub fn source_minutes(
 }
 
 /// Counts of a source by minute (its start), oldest first: so many milliseconds back from its newest.
-pub fn minutes_of(
+pub(super) fn minutes_of(
     connection: &Connection,
     source: i64,
     length_ms: i64,
@@ -175,10 +183,10 @@ pub fn minutes_of(
 }
 
 /// Counts, and the first and the last minute of them.
-pub type SummedMinutes = (Counts, (UtcMs, UtcMs));
+pub(crate) type SummedMinutes = (Counts, (UtcMs, UtcMs));
 
 /// Counts of a source over all minutes, and its first and last minute with lines (their starts).
-pub fn sum_of(connection: &Connection, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
+pub(crate) fn sum_of(connection: &Connection, source: i64) -> Result<Option<SummedMinutes>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT min(minute), max(minute), sum(lines), sum(events), sum(ignored), sum(unparsed), sum(bytes), sum(foreign_lines)
          FROM source_minute WHERE source = ?1 AND lines > 0 HAVING count(*) > 0",
@@ -191,7 +199,10 @@ pub fn sum_of(connection: &Connection, source: i64) -> Result<Option<SummedMinut
 }
 
 /// Minutes with heartbeats, from a minute on, source by source: source, host, minute.
-pub fn heard_minutes(connection: &Connection, from: Minute) -> Result<Vec<(i64, String, Minute)>, CatalogueError> {
+pub(crate) fn heard_minutes(
+    connection: &Connection,
+    from: Minute,
+) -> Result<Vec<(i64, String, Minute)>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT source, host, minute FROM source_minute JOIN source ON source.id = source
          WHERE heartbeats > 0 AND minute >= ?1 ORDER BY source, minute",
@@ -202,10 +213,9 @@ pub fn heard_minutes(connection: &Connection, from: Minute) -> Result<Vec<(i64, 
 
 /// Heartbeats of a source in a minute.
 #[derive(Debug)]
-pub struct Beats {
+pub(crate) struct Beats {
     /// The minute.
     pub minute: Minute,
-    /// Host.
     pub host: String,
     /// Kind of source.
     pub kind: String,
@@ -216,7 +226,7 @@ pub struct Beats {
 }
 
 /// Heartbeats of the minutes between two.
-pub fn heartbeats_between(
+pub(crate) fn heartbeats_between(
     connection: &Connection,
     after: Minute,
     before: Minute,
@@ -238,10 +248,10 @@ pub fn heartbeats_between(
 }
 
 /// Lines of a source in a minute, and whose they are: host and kind.
-pub type CountedMinute = (Minute, String, String, Counts);
+pub(crate) type CountedMinute = (Minute, String, String, Counts);
 
 /// All that was counted so far, oldest first.
-pub fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, CatalogueError> {
+pub(crate) fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, CatalogueError> {
     let mut all = connection.prepare(
         "SELECT minute, host, kind, lines, events, ignored, unparsed, bytes, foreign_lines FROM source_minute
          JOIN source ON source.id = source WHERE lines > 0 ORDER BY minute, source",
@@ -253,7 +263,7 @@ pub fn counted_minutes(connection: &Connection) -> Result<Vec<CountedMinute>, Ca
 }
 
 /// Counts of a source from a minute on.
-pub fn minutes_from(
+pub(crate) fn minutes_from(
     connection: &Connection,
     source: i64,
     from: Minute,
@@ -269,7 +279,7 @@ pub fn minutes_from(
 }
 
 /// The lines of a source are counted no more from a minute on; heartbeats stay.
-pub fn remove_minutes(connection: &Connection, source: i64, from: Minute) -> Result<(), CatalogueError> {
+pub(crate) fn remove_minutes(connection: &Connection, source: i64, from: Minute) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM source_minute WHERE source = ?1 AND minute >= ?2 AND heartbeats = 0",
         [source, from.get()],
@@ -284,7 +294,7 @@ pub fn remove_minutes(connection: &Connection, source: i64, from: Minute) -> Res
 }
 
 /// Removes minutes that are older than the retention, and all heartbeats before its end: a heartbeat alone is no archive.
-pub fn expire_minutes(connection: &Connection, from: Minute, to: Minute) -> Result<(), CatalogueError> {
+pub(crate) fn expire_minutes(connection: &Connection, from: Minute, to: Minute) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM source_minute WHERE minute < ?2 AND (minute >= ?1 OR lines = 0)",
         [from.get(), to.get()],
@@ -293,7 +303,7 @@ pub fn expire_minutes(connection: &Connection, from: Minute, to: Minute) -> Resu
 }
 
 /// First and last minute with lines or heartbeats: their starts.
-pub fn minutes_span(connection: &Connection) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
+pub(crate) fn minutes_span(connection: &Connection) -> Result<Option<(UtcMs, UtcMs)>, CatalogueError> {
     let span: (Option<i64>, Option<i64>) =
         connection.query_row("SELECT min(minute), max(minute) FROM source_minute", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -305,14 +315,14 @@ pub fn minutes_span(connection: &Connection) -> Result<Option<(UtcMs, UtcMs)>, C
 }
 
 /// The last minute with a line or a heartbeat of any source.
-pub fn last_minute(connection: &Connection) -> Result<Option<Minute>, CatalogueError> {
+pub(super) fn last_minute(connection: &Connection) -> Result<Option<Minute>, CatalogueError> {
     let last = "SELECT max((SELECT max(minute) FROM source_minute WHERE source = source.id)) FROM source";
     let found: Option<Option<i64>> = connection.query_row(last, [], |row| row.get(0)).optional()?;
     Ok(found.flatten().map(Minute::new))
 }
 
 /// Sources with heartbeats since a minute: host and kind.
-pub fn beating_since(connection: &Connection, minute: Minute) -> Result<Vec<(String, String)>, CatalogueError> {
+pub(crate) fn beating_since(connection: &Connection, minute: Minute) -> Result<Vec<(String, String)>, CatalogueError> {
     let mut beating = connection.prepare(
         "SELECT host, kind FROM source WHERE id IN
          (SELECT source FROM source_minute WHERE heartbeats > 0 AND minute >= ?1) ORDER BY host, kind",

@@ -74,7 +74,7 @@ pub fn shadow(source: i64) -> i64 {
 }
 
 /// Rows that are missing, of one source or of all, oldest first.
-pub fn missing_rows(connection: &Connection, source: Option<i64>) -> Result<Vec<MissingRows>, CatalogueError> {
+pub(crate) fn missing_rows(connection: &Connection, source: Option<i64>) -> Result<Vec<MissingRows>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT segment, source, host, kind, day, first_ms, last_ms, rows, sent, linked, logs, lost, tried
          FROM missing JOIN source ON source.id = source WHERE ?1 IS NULL OR source = ?1 ORDER BY first_ms, segment",
@@ -104,13 +104,13 @@ pub fn missing_rows(connection: &Connection, source: Option<i64>) -> Result<Vec<
 }
 
 /// Whether there are rows, or were.
-pub fn has_rows(connection: &Connection) -> Result<bool, CatalogueError> {
+pub(super) fn has_rows(connection: &Connection) -> Result<bool, CatalogueError> {
     let any = "SELECT EXISTS (SELECT 1 FROM segment) OR EXISTS (SELECT 1 FROM missing)";
     Ok(connection.query_row(any, [], |row| row.get(0))?)
 }
 
 /// Notes the rows of a segment as missing; `sent`: a server may have them.
-pub fn note_missing(connection: &Connection, segment: &Segment, sent: bool) -> Result<(), CatalogueError> {
+pub(crate) fn note_missing(connection: &Connection, segment: &Segment, sent: bool) -> Result<(), CatalogueError> {
     let spans = serde_json::to_string(&logs_of_segment(connection, segment.id)?)?;
     let linked_to = numbers::find(connection, numbers::LINKED_TO)?;
     // What was read again, and broke before it was linked, is as it was.
@@ -133,13 +133,13 @@ pub fn note_missing(connection: &Connection, segment: &Segment, sent: bool) -> R
 }
 
 /// Nothing of what is missing has been sent: a server has nothing yet.
-pub fn none_missing_is_sent(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn none_missing_is_sent(connection: &Connection) -> Result<(), CatalogueError> {
     connection.execute("UPDATE missing SET sent = 0", [])?;
     Ok(())
 }
 
 /// What is missing of a day and comes back: whether a server has it.
-pub fn note_sent(connection: &Connection, source: i64, day: CivilDay, sent: bool) -> Result<(), CatalogueError> {
+pub(crate) fn note_sent(connection: &Connection, source: i64, day: CivilDay, sent: bool) -> Result<(), CatalogueError> {
     connection.execute(
         "UPDATE missing SET sent = ?3, linked = ?3 WHERE source = ?1 AND day = ?2",
         params![source, day.get(), sent],
@@ -148,13 +148,13 @@ pub fn note_sent(connection: &Connection, source: i64, day: CivilDay, sent: bool
 }
 
 /// The rows of a segment have come back.
-pub fn remove_missing(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
+pub(crate) fn remove_missing(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM missing WHERE segment = ?1", [segment])?;
     Ok(())
 }
 
 /// So many rows of a segment are still missing, whether for good, and which logs were read for them in vain.
-pub fn put_missing(
+pub(crate) fn put_missing(
     connection: &Connection,
     segment: i64,
     rows: u64,
@@ -169,7 +169,7 @@ pub fn put_missing(
 }
 
 /// Nobody misses rows of a source with events at a time or later.
-pub fn forget_missing(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
+pub(crate) fn forget_missing(connection: &Connection, source: i64, from_ms: UtcMs) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM missing WHERE source = ?1 AND last_ms >= ?2",
         params![source, from_ms.get()],
@@ -178,14 +178,14 @@ pub fn forget_missing(connection: &Connection, source: i64, from_ms: UtcMs) -> R
 }
 
 /// Nobody misses rows of some days.
-pub fn expire_missing(connection: &Connection, days: &Range<CivilDay>) -> Result<(), CatalogueError> {
+pub(crate) fn expire_missing(connection: &Connection, days: &Range<CivilDay>) -> Result<(), CatalogueError> {
     let expired = [days.start.get(), days.end.get()];
     connection.execute("DELETE FROM missing WHERE day >= ?1 AND day < ?2", expired)?;
     Ok(())
 }
 
 /// Rows of a day that were restored; they are rows like all others from now on.
-pub fn take_restored(transaction: &Connection, source: i64, day: CivilDay) -> Result<u64, CatalogueError> {
+pub(crate) fn take_restored(transaction: &Connection, source: i64, day: CivilDay) -> Result<u64, CatalogueError> {
     let rows: i64 = transaction.query_row(
         "SELECT coalesce(sum(rows), 0) FROM segment WHERE source = ?1 AND day = ?2
          AND id IN (SELECT segment FROM restored)",
@@ -200,7 +200,7 @@ pub fn take_restored(transaction: &Connection, source: i64, day: CivilDay) -> Re
 }
 
 /// A segment was made again.
-pub fn note_restored(transaction: &Connection, segment: i64, again: &Again) -> Result<(), CatalogueError> {
+pub(crate) fn note_restored(transaction: &Connection, segment: i64, again: &Again) -> Result<(), CatalogueError> {
     let quiet = match (again.sent, again.linked) {
         (false, _) => 0,
         (true, true) => 1,
@@ -217,35 +217,35 @@ pub fn is_quiet(transaction: &Connection, segment: i64) -> Result<bool, Catalogu
 }
 
 /// What is linked from here on of restored rows is news to a server that has them as they were before.
-pub fn unlinked_are_loud(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn unlinked_are_loud(connection: &Connection) -> Result<(), CatalogueError> {
     let loud = "UPDATE restored SET quiet = 0 WHERE quiet = 2";
     connection.execute(loud, [])?;
     Ok(())
 }
 
 /// Segments that were restored.
-pub fn restored_segments(connection: &Connection) -> Result<Vec<i64>, CatalogueError> {
+pub(crate) fn restored_segments(connection: &Connection) -> Result<Vec<i64>, CatalogueError> {
     let mut restored = connection.prepare("SELECT segment FROM restored")?;
     let restored = restored.query_map([], |row| row.get(0))?;
     Ok(restored.collect::<Result<_, _>>()?)
 }
 
 /// Segments that were taken over.
-pub fn adopted_segments(connection: &Connection) -> Result<Vec<i64>, CatalogueError> {
+pub(crate) fn adopted_segments(connection: &Connection) -> Result<Vec<i64>, CatalogueError> {
     let mut statement = connection.prepare_cached("SELECT segment FROM adopted")?;
     let ids = statement.query_map([], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// A segment is taken over.
-pub fn adopt(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
+pub(crate) fn adopt(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
     connection.execute("INSERT OR IGNORE INTO adopted VALUES (?1)", [segment])?;
     Ok(())
 }
 
 /// Logs of a source that segments hold which were taken over, each with the time of the newest row: it
 /// may be newer than what the catalogue knows of the log, if it knows it.
-pub fn adopted_logs(connection: &Connection, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
+pub(crate) fn adopted_logs(connection: &Connection, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
     let mut statement = connection.prepare_cached(
         "SELECT segment_log.log, max(segment.last_ms) FROM adopted JOIN segment ON segment.id = adopted.segment
          JOIN segment_log ON segment_log.segment = segment.id WHERE segment.source = ?1 GROUP BY segment_log.log",
@@ -257,7 +257,7 @@ pub fn adopted_logs(connection: &Connection, source: i64) -> Result<Vec<(u64, Ut
 }
 
 /// Forgets that segments were taken over whose logs have been read behind their last row.
-pub fn settle_adopted(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn settle_adopted(connection: &Connection) -> Result<(), CatalogueError> {
     connection.execute(
         "DELETE FROM adopted WHERE NOT EXISTS (
              SELECT 1 FROM segment_log LEFT JOIN log ON log.log_id = segment_log.log
@@ -270,7 +270,7 @@ pub fn settle_adopted(connection: &Connection) -> Result<(), CatalogueError> {
 }
 
 /// Segments that were taken over and whose logs have not been read again to their rows.
-pub fn unread_adopted(connection: &Connection) -> Result<u64, CatalogueError> {
+pub(crate) fn unread_adopted(connection: &Connection) -> Result<u64, CatalogueError> {
     settle_adopted(connection)?;
     let count: i64 = connection.query_row("SELECT count(*) FROM adopted", [], |row| row.get(0))?;
     Ok(count as u64)

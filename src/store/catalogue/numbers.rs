@@ -8,10 +8,10 @@ use rusqlite::{OptionalExtension as _, params};
 const ID: &str = "catalogue_id";
 
 /// Name of the newest segment whose arrivals are linked over hosts.
-pub const LINKED_TO: &str = "hops_linked_to";
+pub(crate) const LINKED_TO: &str = "hops_linked_to";
 
 /// Name of a number that the catalogue gets when it is rebuilt.
-pub const REBUILT: &str = "rebuilt";
+pub(crate) const REBUILT: &str = "rebuilt";
 
 /// A number; none where it was never put.
 pub fn find(connection: &Connection, name: &str) -> Result<Option<i64>, CatalogueError> {
@@ -50,7 +50,7 @@ pub fn id_of(connection: &Connection) -> Result<i64, CatalogueError> {
 }
 
 /// Gives the catalogue another number, and returns it.
-pub fn new_id(connection: &Connection) -> Result<i64, CatalogueError> {
+pub(crate) fn new_id(connection: &Connection) -> Result<i64, CatalogueError> {
     let id = (random() & i64::MAX) | 1;
     put(connection, ID, id)?;
     Ok(id)

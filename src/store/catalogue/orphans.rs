@@ -8,7 +8,7 @@ use rusqlite::params;
 use std::hash::RandomState;
 
 /// Notes the orphans of a new segment.
-pub fn note_orphans(
+pub(crate) fn note_orphans(
     transaction: &Connection,
     source: i64,
     segment: i64,
@@ -22,7 +22,7 @@ pub fn note_orphans(
 }
 
 /// Segments that hold rows of a message whose arrival has now been read; it is no orphan any more.
-pub fn take_orphan(connection: &Connection, source: i64, id: &[u8]) -> Result<Vec<i64>, CatalogueError> {
+pub(crate) fn take_orphan(connection: &Connection, source: i64, id: &[u8]) -> Result<Vec<i64>, CatalogueError> {
     let mut find = connection.prepare_cached("SELECT segment FROM orphan WHERE source = ?1 AND queue_id = ?2")?;
     let segments = find.query_map(params![source, id], |row| row.get(0))?;
     let segments = segments.collect::<Result<_, _>>()?;
@@ -34,7 +34,7 @@ pub fn take_orphan(connection: &Connection, source: i64, id: &[u8]) -> Result<Ve
 }
 
 /// A segment takes the place of another.
-pub fn move_orphans(connection: &Connection, from: i64, to: i64) -> Result<(), CatalogueError> {
+pub(crate) fn move_orphans(connection: &Connection, from: i64, to: i64) -> Result<(), CatalogueError> {
     // A message can be an orphan in several of the segments that become one.
     connection.execute(
         "UPDATE OR IGNORE orphan SET segment = ?1 WHERE segment = ?2",
@@ -44,14 +44,17 @@ pub fn move_orphans(connection: &Connection, from: i64, to: i64) -> Result<(), C
 }
 
 /// Messages of a segment whose arrival nobody has read.
-pub fn orphans_of(connection: &Connection, segment: i64) -> Result<HashSet<String, RandomState>, CatalogueError> {
+pub(crate) fn orphans_of(
+    connection: &Connection,
+    segment: i64,
+) -> Result<HashSet<String, RandomState>, CatalogueError> {
     let mut find = connection.prepare_cached("SELECT queue_id FROM orphan WHERE segment = ?1")?;
     let ids = find.query_map([segment], |row| Ok(text(&row.get::<_, Vec<u8>>(0)?)))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Forgets those of a source.
-pub fn forget_orphans(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
+pub(crate) fn forget_orphans(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM orphan WHERE source = ?1", [source])?;
     Ok(())
 }

@@ -74,10 +74,9 @@ pub struct OutboxState {
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
-pub struct BatchLimits {
+pub(crate) struct BatchLimits {
     /// Rows; a server drops repeated blocks only below half a million.
     pub rows: u64,
-    /// Payloads.
     pub payloads: usize,
 }
 
@@ -109,12 +108,12 @@ pub struct Payload {
 const BYTES: &str = "outbox_bytes";
 
 /// Bytes of all payloads.
-pub fn payload_bytes(connection: &Connection) -> Result<u64, CatalogueError> {
+pub(crate) fn payload_bytes(connection: &Connection) -> Result<u64, CatalogueError> {
     Ok(numbers::get(connection, BYTES)? as u64)
 }
 
 /// The number of the next payload.
-pub fn next_payload(connection: &Connection) -> Result<i64, CatalogueError> {
+pub(crate) fn next_payload(connection: &Connection) -> Result<i64, CatalogueError> {
     let last: Option<i64> = connection
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'", [], |row| {
             row.get(0)
@@ -125,14 +124,13 @@ pub fn next_payload(connection: &Connection) -> Result<i64, CatalogueError> {
 
 /// A payload that is to be posted; its number was taken from [`next_payload`].
 #[derive(Debug)]
-pub struct NewPayload<'p> {
+pub(crate) struct NewPayload<'p> {
     /// Its number.
     pub id: i64,
     /// What it is.
     pub kind: PayloadKind,
     /// Day of its rows since the epoch, UTC; 0 for lines.
     pub day: CivilDay,
-    /// Rows.
     pub rows: u64,
     /// Size of its file.
     pub bytes: u64,
@@ -141,7 +139,7 @@ pub struct NewPayload<'p> {
 }
 
 /// Posts a payload.
-pub fn insert_payload(connection: &Connection, payload: &NewPayload<'_>) -> Result<(), CatalogueError> {
+pub(crate) fn insert_payload(connection: &Connection, payload: &NewPayload<'_>) -> Result<(), CatalogueError> {
     let NewPayload {
         id,
         kind,
@@ -159,7 +157,7 @@ pub fn insert_payload(connection: &Connection, payload: &NewPayload<'_>) -> Resu
 }
 
 /// Takes a payload back that was not sent.
-pub fn remove_payload(connection: &Connection, payload: i64) -> Result<(), CatalogueError> {
+pub(crate) fn remove_payload(connection: &Connection, payload: i64) -> Result<(), CatalogueError> {
     connection.execute(
         "UPDATE state SET value = value - coalesce((SELECT bytes FROM outbox WHERE id = ?1), 0)
          WHERE name = 'outbox_bytes'",
@@ -170,7 +168,7 @@ pub fn remove_payload(connection: &Connection, payload: i64) -> Result<(), Catal
 }
 
 /// Takes all payloads back.
-pub fn remove_payloads(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn remove_payloads(connection: &Connection) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM outbox", [])?;
     numbers::put(connection, BYTES, 0)
 }
@@ -191,19 +189,19 @@ pub fn payloads(connection: &Connection) -> Result<Vec<Payload>, CatalogueError>
 }
 
 /// Whether there is a payload of this number.
-pub fn has_payload(connection: &Connection, payload: i64) -> Result<bool, CatalogueError> {
+pub(crate) fn has_payload(connection: &Connection, payload: i64) -> Result<bool, CatalogueError> {
     let mut find = connection.prepare_cached("SELECT 1 FROM outbox WHERE id = ?1")?;
     Ok(find.exists([payload])?)
 }
 
 /// Hash of a payload's file.
-pub fn payload_hash(connection: &Connection, payload: i64) -> Result<String, CatalogueError> {
+pub(crate) fn payload_hash(connection: &Connection, payload: i64) -> Result<String, CatalogueError> {
     let mut find = connection.prepare_cached("SELECT hash FROM outbox WHERE id = ?1")?;
     Ok(find.query_row([payload], |row| row.get(0))?)
 }
 
 /// The payload of a segment's rows: its number, and whether it was begun to be sent.
-pub fn payload_of_rows(connection: &Connection, hash: &str) -> Result<Option<(i64, bool)>, CatalogueError> {
+pub(crate) fn payload_of_rows(connection: &Connection, hash: &str) -> Result<Option<(i64, bool)>, CatalogueError> {
     let payload = connection
         .query_row(
             "SELECT id, batch IS NOT NULL FROM outbox WHERE kind = 'rows' AND hash = ?1",
@@ -221,7 +219,7 @@ const FREE: &str = "batch IS NULL AND refused IS NULL AND NOT (kind = 'changes' 
         AND (older.kind = 'rows' OR older.kind = 'changes' AND older.refused IS NOT NULL)))";
 
 /// What goes out next, and whether it was begun before: a batch that was begun, or a new one of the oldest payloads.
-pub fn next_batch(
+pub(crate) fn next_batch(
     connection: &Connection,
     limits: &BatchLimits,
 ) -> Result<Option<(PayloadBatch, bool)>, CatalogueError> {
@@ -299,7 +297,7 @@ fn read_batch(transaction: &Connection, id: i64) -> Result<Option<PayloadBatch>,
 }
 
 /// A batch has been taken.
-pub fn remove_batch(connection: &Connection, batch: i64) -> Result<(), CatalogueError> {
+pub(crate) fn remove_batch(connection: &Connection, batch: i64) -> Result<(), CatalogueError> {
     let bytes: i64 = connection.query_row(
         "SELECT coalesce(sum(bytes), 0) FROM outbox WHERE batch = ?1",
         [batch],
@@ -311,13 +309,13 @@ pub fn remove_batch(connection: &Connection, batch: i64) -> Result<(), Catalogue
 }
 
 /// A batch will never be taken as it is: it is quarantined.
-pub fn quarantine_batch(connection: &Connection, batch: i64, why: &str) -> Result<(), CatalogueError> {
+pub(crate) fn quarantine_batch(connection: &Connection, batch: i64, why: &str) -> Result<(), CatalogueError> {
     connection.execute("UPDATE outbox SET refused = ?2 WHERE batch = ?1", params![batch, why])?;
     Ok(())
 }
 
 /// What is quarantined is to be tried again, under a new token. Returns how many payloads.
-pub fn release_quarantined(connection: &Connection) -> Result<u64, CatalogueError> {
+pub(crate) fn release_quarantined(connection: &Connection) -> Result<u64, CatalogueError> {
     let changed = connection.execute(
         "UPDATE outbox SET refused = NULL, generation = generation + 1 WHERE refused IS NOT NULL",
         [],
@@ -326,7 +324,7 @@ pub fn release_quarantined(connection: &Connection) -> Result<u64, CatalogueErro
 }
 
 /// What waits.
-pub fn outbox_state(connection: &Connection) -> Result<OutboxState, CatalogueError> {
+pub(crate) fn outbox_state(connection: &Connection) -> Result<OutboxState, CatalogueError> {
     let (payloads, oldest_ms): (i64, Option<i64>) = connection.query_row(
         "SELECT count(*), min(created_ms) FROM outbox WHERE refused IS NULL",
         [],

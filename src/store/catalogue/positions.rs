@@ -44,7 +44,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be written.
-    pub fn source_in_log(&self, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
+    pub(crate) fn source_in_log(&self, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
         source_in_log(&self.0.connection(), host, kind, reader)
     }
 
@@ -66,7 +66,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn known_source(&self, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
+    pub(crate) fn known_source(&self, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
         known_source(&self.0.connection(), host, kind)
     }
 
@@ -82,7 +82,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn hosts_of(&self, kind: &str) -> Result<Vec<(i64, String)>, CatalogueError> {
+    pub(crate) fn hosts_of(&self, kind: &str) -> Result<Vec<(i64, String)>, CatalogueError> {
         hosts_of(&self.0.connection(), kind)
     }
 
@@ -114,7 +114,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn forgotten_ordinals(&self, source: i64) -> Result<FxHashMap<u64, u32>, CatalogueError> {
+    pub(crate) fn forgotten_ordinals(&self, source: i64) -> Result<FxHashMap<u64, u32>, CatalogueError> {
         forgotten_ordinals(&self.0.connection(), source)
     }
 
@@ -130,7 +130,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be written.
-    pub fn put_clock_doubts(&self, source: i64, doubts: &[ClockDoubt]) -> Result<(), CatalogueError> {
+    pub(crate) fn put_clock_doubts(&self, source: i64, doubts: &[ClockDoubt]) -> Result<(), CatalogueError> {
         put_clock_doubts(&self.0.connection(), source, doubts)
     }
 
@@ -163,7 +163,7 @@ impl Positions<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn adopted_logs(&self, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
+    pub(crate) fn adopted_logs(&self, source: i64) -> Result<Vec<(u64, UtcMs)>, CatalogueError> {
         adopted_logs(&self.0.connection(), source)
     }
 

@@ -26,7 +26,7 @@ const SETTLES: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// It cannot be read; it is damaged, or of another version.
-pub fn open_to_read(path: &Path) -> Result<Connection, CatalogueError> {
+pub(crate) fn open_to_read(path: &Path) -> Result<Connection, CatalogueError> {
     match open(path) {
         Err(CatalogueError::Sqlite(error)) if needs_files(&error) => {}
         opened => return opened,

@@ -36,7 +36,11 @@ pub struct OddField {
 }
 
 /// Adds shapes of unparsed lines.
-pub fn add_unparsed(transaction: &Connection, source: i64, shapes: &[UnparsedShape]) -> Result<(), CatalogueError> {
+pub(crate) fn add_unparsed(
+    transaction: &Connection,
+    source: i64,
+    shapes: &[UnparsedShape],
+) -> Result<(), CatalogueError> {
     for shape in shapes {
         transaction.execute(
             "INSERT INTO unparsed SELECT ?1, ?2, ?3, ?4, ?5, ?6
@@ -58,7 +62,7 @@ pub fn add_unparsed(transaction: &Connection, source: i64, shapes: &[UnparsedSha
 }
 
 /// Adds fields that were left out.
-pub fn add_odd_fields(transaction: &Connection, source: i64, fields: &[OddField]) -> Result<(), CatalogueError> {
+pub(crate) fn add_odd_fields(transaction: &Connection, source: i64, fields: &[OddField]) -> Result<(), CatalogueError> {
     for field in fields {
         let OddField {
             field,
@@ -78,7 +82,11 @@ pub fn add_odd_fields(transaction: &Connection, source: i64, fields: &[OddField]
 }
 
 /// Puts lines of which pieces are still to come, as JSON, if they changed; empty if there are none.
-pub fn put_split_lines(transaction: &Connection, source: i64, lines: Option<&str>) -> Result<(), CatalogueError> {
+pub(crate) fn put_split_lines(
+    transaction: &Connection,
+    source: i64,
+    lines: Option<&str>,
+) -> Result<(), CatalogueError> {
     match lines {
         None => {}
         Some("") => {
@@ -95,13 +103,13 @@ pub fn put_split_lines(transaction: &Connection, source: i64, lines: Option<&str
 }
 
 /// Lines of a source of which pieces are still to come, as JSON.
-pub fn split_lines(connection: &Connection, source: i64) -> Result<Option<String>, CatalogueError> {
+pub(super) fn split_lines(connection: &Connection, source: i64) -> Result<Option<String>, CatalogueError> {
     let mut statement = connection.prepare("SELECT lines FROM split_line WHERE source = ?1")?;
     Ok(statement.query_row([source], |row| row.get(0)).optional()?)
 }
 
 /// Forgets all of a source's samples.
-pub fn forget_samples(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
+pub(crate) fn forget_samples(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM unparsed WHERE source = ?1", [source])?;
     connection.execute("DELETE FROM odd_field WHERE source = ?1", [source])?;
     connection.execute("DELETE FROM split_line WHERE source = ?1", [source])?;
@@ -112,7 +120,7 @@ pub fn forget_samples(connection: &Connection, source: i64) -> Result<(), Catalo
 type UnparsedRow = (i64, String, i64, String, String, String);
 
 /// How samples are redacted.
-pub struct Redaction<'r> {
+pub(crate) struct Redaction<'r> {
     /// A shape of unparsed lines.
     pub shape: &'r dyn Fn(&str) -> String,
     /// A line.
@@ -122,7 +130,7 @@ pub struct Redaction<'r> {
 }
 
 /// Redacts all samples.
-pub fn redact_samples(transaction: &Connection, with: &Redaction<'_>) -> Result<(), CatalogueError> {
+pub(crate) fn redact_samples(transaction: &Connection, with: &Redaction<'_>) -> Result<(), CatalogueError> {
     let rows: Vec<UnparsedRow> = transaction
         .prepare("SELECT source, shape, count, sample, why, path FROM unparsed")?
         .query_map([], |row| {

@@ -16,7 +16,11 @@ pub struct OffsetSpan {
 }
 
 /// Notes what a new segment holds: log, first and last offset.
-pub fn note_logs(transaction: &Connection, segment: i64, logs: &[(u64, i64, i64)]) -> Result<(), CatalogueError> {
+pub(crate) fn note_logs(
+    transaction: &Connection,
+    segment: i64,
+    logs: &[(u64, i64, i64)],
+) -> Result<(), CatalogueError> {
     let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO segment_log VALUES (?1, ?2, ?3, ?4)")?;
     for (log, first, last) in logs {
         insert.execute(params![segment, *log as i64, first, last])?;
@@ -25,7 +29,11 @@ pub fn note_logs(transaction: &Connection, segment: i64, logs: &[(u64, i64, i64)
 }
 
 /// Notes what a segment of an older program holds, where it is not known.
-pub fn note_logs_of_old(connection: &Connection, segment: i64, logs: &[(u64, i64, i64)]) -> Result<(), CatalogueError> {
+pub(crate) fn note_logs_of_old(
+    connection: &Connection,
+    segment: i64,
+    logs: &[(u64, i64, i64)],
+) -> Result<(), CatalogueError> {
     let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO segment_log VALUES (?1, ?2, ?3, ?4)")?;
     for (log, first, last) in logs {
         insert.execute(params![segment, *log as i64, first, last])?;
@@ -34,7 +42,7 @@ pub fn note_logs_of_old(connection: &Connection, segment: i64, logs: &[(u64, i64
 }
 
 /// Segments of a source, each with whether it is known what it holds.
-pub fn segments_with_logs(connection: &Connection, source: i64) -> Result<Vec<(i64, bool)>, CatalogueError> {
+pub(crate) fn segments_with_logs(connection: &Connection, source: i64) -> Result<Vec<(i64, bool)>, CatalogueError> {
     let mut find = connection
         .prepare("SELECT id, EXISTS (SELECT 1 FROM segment_log WHERE segment = id) FROM segment WHERE source = ?1")?;
     let rows = find.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -42,7 +50,7 @@ pub fn segments_with_logs(connection: &Connection, source: i64) -> Result<Vec<(i
 }
 
 /// What a segment holds.
-pub fn logs_of_segment(connection: &Connection, segment: i64) -> Result<Vec<OffsetSpan>, CatalogueError> {
+pub(crate) fn logs_of_segment(connection: &Connection, segment: i64) -> Result<Vec<OffsetSpan>, CatalogueError> {
     let mut logs = connection.prepare("SELECT log, first_offset, last_offset FROM segment_log WHERE segment = ?1")?;
     let spans = logs.query_map([segment], |row| {
         Ok(OffsetSpan {
@@ -55,7 +63,7 @@ pub fn logs_of_segment(connection: &Connection, segment: i64) -> Result<Vec<Offs
 }
 
 /// A segment takes the place of others: it has their logs, and their past.
-pub fn inherit(transaction: &Connection, new: i64, old: &[i64]) -> Result<(), CatalogueError> {
+pub(crate) fn inherit(transaction: &Connection, new: i64, old: &[i64]) -> Result<(), CatalogueError> {
     let mut unknown = transaction.prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM segment_log WHERE segment = ?1)")?;
     let mut is_known = true;
     for id in old {

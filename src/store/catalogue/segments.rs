@@ -31,7 +31,7 @@ pub struct Segment {
 }
 
 /// Adds a segment; its number was taken from [`next_segment`].
-pub fn insert_segment(transaction: &Connection, segment: &Segment) -> Result<(), CatalogueError> {
+pub(crate) fn insert_segment(transaction: &Connection, segment: &Segment) -> Result<(), CatalogueError> {
     transaction.execute(
         "INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
@@ -51,7 +51,7 @@ pub fn insert_segment(transaction: &Connection, segment: &Segment) -> Result<(),
 }
 
 /// The next number that no segment ever had: a removed segment's number is not used again.
-pub fn next_segment(connection: &Connection) -> Result<i64, CatalogueError> {
+pub(crate) fn next_segment(connection: &Connection) -> Result<i64, CatalogueError> {
     let last: Option<i64> = connection
         .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'segment'", [], |row| {
             row.get(0)
@@ -61,7 +61,7 @@ pub fn next_segment(connection: &Connection) -> Result<i64, CatalogueError> {
 }
 
 /// No segment has got a number above this one, and the next gets a larger one.
-pub fn raise_last_segment(connection: &Connection, last: i64) -> Result<(), CatalogueError> {
+pub(crate) fn raise_last_segment(connection: &Connection, last: i64) -> Result<(), CatalogueError> {
     connection.execute(
         "INSERT INTO sqlite_sequence (name, seq) SELECT 'segment', 0
          WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'segment')",
@@ -98,7 +98,7 @@ pub fn segments(connection: &Connection, since_ms: UtcMs, until_ms: UtcMs) -> Re
 }
 
 /// A segment counts no more.
-pub fn remove_segment(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
+pub(crate) fn remove_segment(connection: &Connection, segment: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM orphan WHERE segment = ?1", [segment])?;
     connection.execute("DELETE FROM segment WHERE id = ?1", [segment])?;
     Ok(())
@@ -111,20 +111,20 @@ pub fn is_named(connection: &Connection, segment: i64) -> Result<bool, Catalogue
 }
 
 /// How many segments there are.
-pub fn count_segments(connection: &Connection) -> Result<u64, CatalogueError> {
+pub(crate) fn count_segments(connection: &Connection) -> Result<u64, CatalogueError> {
     let count: i64 = connection.query_row("SELECT count(*) FROM segment", [], |row| row.get(0))?;
     Ok(count as u64)
 }
 
 /// Segments of some days.
-pub fn segments_of_days(connection: &Connection, days: &Range<CivilDay>) -> Result<Vec<i64>, CatalogueError> {
+pub(crate) fn segments_of_days(connection: &Connection, days: &Range<CivilDay>) -> Result<Vec<i64>, CatalogueError> {
     let mut find = connection.prepare("SELECT id FROM segment WHERE day >= ?1 AND day < ?2")?;
     let ids = find.query_map([days.start.get(), days.end.get()], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Segments of a source with rows at a time or later; `restored`: of those that were read again alone.
-pub fn segments_from(
+pub(crate) fn segments_from(
     connection: &Connection,
     source: i64,
     from_ms: UtcMs,
@@ -139,7 +139,10 @@ pub fn segments_from(
 }
 
 /// Host and kind of a segment's source; none where the segment counts no more.
-pub fn source_of_segment(connection: &Connection, segment: i64) -> Result<Option<(String, String)>, CatalogueError> {
+pub(crate) fn source_of_segment(
+    connection: &Connection,
+    segment: i64,
+) -> Result<Option<(String, String)>, CatalogueError> {
     let named = connection
         .prepare_cached("SELECT host, kind FROM segment JOIN source ON source.id = source WHERE segment.id = ?1")?
         .query_row([segment], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -148,7 +151,7 @@ pub fn source_of_segment(connection: &Connection, segment: i64) -> Result<Option
 }
 
 /// Hash of a segment's events.
-pub fn events_hash(connection: &Connection, segment: i64) -> Result<String, CatalogueError> {
+pub(crate) fn events_hash(connection: &Connection, segment: i64) -> Result<String, CatalogueError> {
     let hash = connection.query_row("SELECT events_hash FROM segment WHERE id = ?1", [segment], |row| {
         row.get(0)
     })?;
@@ -156,7 +159,7 @@ pub fn events_hash(connection: &Connection, segment: i64) -> Result<String, Cata
 }
 
 /// The segment whose events have this hash.
-pub fn segment_with_hash(connection: &Connection, hash: &str) -> Result<Option<i64>, CatalogueError> {
+pub(crate) fn segment_with_hash(connection: &Connection, hash: &str) -> Result<Option<i64>, CatalogueError> {
     let segment = connection
         .query_row("SELECT id FROM segment WHERE events_hash = ?1", [hash], |row| {
             row.get(0)
@@ -166,7 +169,7 @@ pub fn segment_with_hash(connection: &Connection, hash: &str) -> Result<Option<i
 }
 
 /// The rates of a segment were made again.
-pub fn put_rates(connection: &Connection, segment: i64, bytes: u64, hash: &str) -> Result<(), CatalogueError> {
+pub(crate) fn put_rates(connection: &Connection, segment: i64, bytes: u64, hash: &str) -> Result<(), CatalogueError> {
     connection.execute(
         "UPDATE segment SET rates_bytes = ?2, rates_hash = ?3 WHERE id = ?1",
         params![segment, bytes as i64, hash],
@@ -183,7 +186,7 @@ pub fn span_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<(Ut
 }
 
 /// The last event of a segment that ends not later than a time.
-pub fn newest_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
+pub(crate) fn newest_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<UtcMs>, CatalogueError> {
     let newest: Option<i64> = connection.query_row(
         "SELECT max(last_ms) FROM segment WHERE last_ms <= ?1",
         [until_ms.get()],
@@ -193,10 +196,10 @@ pub fn newest_until(connection: &Connection, until_ms: UtcMs) -> Result<Option<U
 }
 
 /// What a source has of days before a limit, but of some: host, kind, rows, first and last event.
-pub type OldRows = (String, String, u64, (UtcMs, UtcMs));
+pub(crate) type OldRows = (String, String, u64, (UtcMs, UtcMs));
 
 /// Rows of days before `limit`, without those of `but`, by source.
-pub fn rows_before(
+pub(crate) fn rows_before(
     connection: &Connection,
     limit: CivilDay,
     but: &Range<CivilDay>,

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS account_service (
     source INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (source, name)) STRICT, WITHOUT ROWID;";
 
 /// Stores what became of a source's names.
-pub fn put_services(transaction: &Connection, source: i64, names: &NameChanges) -> Result<(), CatalogueError> {
+pub(crate) fn put_services(transaction: &Connection, source: i64, names: &NameChanges) -> Result<(), CatalogueError> {
     let mut forget = transaction.prepare_cached("DELETE FROM derived_service WHERE source = ?1 AND name = ?2")?;
     for name in &names.gone {
         forget.execute(params![source, name])?;
@@ -28,7 +28,12 @@ pub fn put_services(transaction: &Connection, source: i64, names: &NameChanges) 
 }
 
 /// A name that stored rows got takes a place; they have its mail of that day.
-pub fn take_place(transaction: &Connection, source: i64, name: &str, day: CivilDay) -> Result<(), CatalogueError> {
+pub(crate) fn take_place(
+    transaction: &Connection,
+    source: i64,
+    name: &str,
+    day: CivilDay,
+) -> Result<(), CatalogueError> {
     transaction.execute(
         "INSERT INTO derived_service (source, name, last_day, days) VALUES (?1, ?2, ?3, 1)
          ON CONFLICT DO UPDATE SET waits = NULL",
@@ -38,7 +43,10 @@ pub fn take_place(transaction: &Connection, source: i64, name: &str, day: CivilD
 }
 
 /// Of services that gave way to others, those that are no other source's: each with when it ended.
-pub fn ended_services(connection: &Connection, names: &NameChanges) -> Result<Vec<(String, UtcMs)>, CatalogueError> {
+pub(crate) fn ended_services(
+    connection: &Connection,
+    names: &NameChanges,
+) -> Result<Vec<(String, UtcMs)>, CatalogueError> {
     let mut elsewhere =
         connection.prepare_cached("SELECT 1 FROM derived_service WHERE name = ?1 AND waits IS NULL LIMIT 1")?;
     let mut ended = Vec::new();
@@ -51,7 +59,7 @@ pub fn ended_services(connection: &Connection, names: &NameChanges) -> Result<Ve
 }
 
 /// Forgets the derived services of a source, and which of them are accounts.
-pub fn forget_services(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
+pub(crate) fn forget_services(connection: &Connection, source: i64) -> Result<(), CatalogueError> {
     connection.execute("DELETE FROM derived_service WHERE source = ?1", [source])?;
     if has_accounts(connection)? {
         connection.execute("DELETE FROM account_service WHERE source = ?1", [source])?;
@@ -60,7 +68,7 @@ pub fn forget_services(connection: &Connection, source: i64) -> Result<(), Catal
 }
 
 /// Notes that the services that have places are names of accounts, and stay.
-pub fn keep_accounts(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn keep_accounts(connection: &Connection) -> Result<(), CatalogueError> {
     connection.execute_batch(ACCOUNTS)?;
     connection.execute(
         "INSERT OR IGNORE INTO account_service SELECT source, name FROM derived_service WHERE waits IS NULL",
@@ -123,7 +131,7 @@ impl Services<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn borne(&self, source: i64) -> Result<Vec<String>, CatalogueError> {
+    pub(crate) fn borne(&self, source: i64) -> Result<Vec<String>, CatalogueError> {
         let names = self.derived(source)?.into_iter().map(|state| state.name);
         Ok(names.chain(self.accounts(source)?).collect())
     }

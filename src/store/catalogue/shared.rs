@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The catalogue. A panic elsewhere cannot leave it half changed: changes are transactions.
 #[derive(Debug)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     path: PathBuf,
     connection: Mutex<Connection>,
 }
 
 impl Catalogue {
     /// That of a store, opened.
-    pub fn of(store: &Path, connection: Connection) -> Self {
+    pub(crate) fn of(store: &Path, connection: Connection) -> Self {
         Catalogue {
             path: store.join(FILE),
             connection: Mutex::new(connection),
@@ -21,7 +21,7 @@ impl Catalogue {
     }
 
     /// The connection, for this thread alone.
-    pub fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -29,7 +29,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// As [`open`].
-    pub fn connect(&self) -> Result<Connection, CatalogueError> {
+    pub(crate) fn connect(&self) -> Result<Connection, CatalogueError> {
         open(&self.path)
     }
 }

@@ -19,7 +19,12 @@ pub fn source(connection: &Connection, host: &str, kind: &str) -> Result<i64, Ca
 }
 
 /// Number of the source of a host that the lines of a reader's logs name; made when it is new.
-pub fn source_in_log(connection: &Connection, host: &str, kind: &str, reader: i64) -> Result<i64, CatalogueError> {
+pub(crate) fn source_in_log(
+    connection: &Connection,
+    host: &str,
+    kind: &str,
+    reader: i64,
+) -> Result<i64, CatalogueError> {
     let id = source(connection, host, kind)?;
     connection.execute(
         "INSERT INTO host_of_log (source, reader) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET reader = excluded.reader",
@@ -30,7 +35,7 @@ pub fn source_in_log(connection: &Connection, host: &str, kind: &str, reader: i6
 
 /// A host that the lines of another source's logs name.
 #[derive(Debug, Clone)]
-pub struct HostOfLog {
+pub(crate) struct HostOfLog {
     /// Number of its source.
     pub source: i64,
     /// Number of the source that reads the logs.
@@ -40,7 +45,7 @@ pub struct HostOfLog {
 }
 
 /// All hosts that lines name.
-pub fn hosts_of_logs(connection: &Connection) -> Result<Vec<HostOfLog>, CatalogueError> {
+pub(super) fn hosts_of_logs(connection: &Connection) -> Result<Vec<HostOfLog>, CatalogueError> {
     let mut all = connection.prepare(
         "SELECT source, reader,
                 (SELECT min(minute) FROM source_minute WHERE source = host_of_log.source AND lines > 0) FROM host_of_log",
@@ -56,7 +61,7 @@ pub fn hosts_of_logs(connection: &Connection) -> Result<Vec<HostOfLog>, Catalogu
 }
 
 /// Number of a source that is known.
-pub fn known_source(connection: &Connection, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
+pub(crate) fn known_source(connection: &Connection, host: &str, kind: &str) -> Result<Option<i64>, CatalogueError> {
     let id = connection
         .query_row(
             "SELECT id FROM source WHERE host = ?1 AND kind = ?2",
@@ -68,7 +73,7 @@ pub fn known_source(connection: &Connection, host: &str, kind: &str) -> Result<O
 }
 
 /// Host and kind of a source.
-pub fn source_name(connection: &Connection, source: i64) -> Result<(String, String), CatalogueError> {
+pub(crate) fn source_name(connection: &Connection, source: i64) -> Result<(String, String), CatalogueError> {
     let name = connection.query_row("SELECT host, kind FROM source WHERE id = ?1", [source], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })?;
@@ -76,21 +81,21 @@ pub fn source_name(connection: &Connection, source: i64) -> Result<(String, Stri
 }
 
 /// Host and kind of each source, by number.
-pub fn source_names(connection: &Connection) -> Result<BTreeMap<i64, (String, String)>, CatalogueError> {
+pub(crate) fn source_names(connection: &Connection) -> Result<BTreeMap<i64, (String, String)>, CatalogueError> {
     let mut all = connection.prepare("SELECT id, host, kind FROM source")?;
     let rows = all.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Hosts whose logs have been read.
-pub fn hosts(connection: &Connection) -> Result<Vec<String>, CatalogueError> {
+pub(super) fn hosts(connection: &Connection) -> Result<Vec<String>, CatalogueError> {
     let mut statement = connection.prepare("SELECT DISTINCT host FROM source ORDER BY host")?;
     let hosts = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(hosts)
 }
 
 /// Sources of a kind, each with its host.
-pub fn hosts_of(connection: &Connection, kind: &str) -> Result<Vec<(i64, String)>, CatalogueError> {
+pub(crate) fn hosts_of(connection: &Connection, kind: &str) -> Result<Vec<(i64, String)>, CatalogueError> {
     let mut statement = connection.prepare_cached("SELECT id, host FROM source WHERE kind = ?1 ORDER BY host")?;
     let hosts = statement.query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(hosts.collect::<Result<_, _>>()?)

@@ -102,7 +102,7 @@ impl ClickHouseClient {
     ///
     /// # Errors
     /// Those of `all`.
-    pub fn first_line_ms<E>(
+    pub(crate) fn first_line_ms<E>(
         &self,
         host: &str,
         all: impl FnOnce() -> Result<Vec<(String, UtcMs)>, E>,

@@ -45,7 +45,7 @@ const EXISTS: [u32; 4] = [57, 82, 253, 493];
 const PASSING: [u32; 7] = [159, 202, 209, 210, 236, 241, 394];
 
 /// The window that exactly-once needs, batches.
-pub const WINDOW_MIN: u64 = 10_000;
+pub(crate) const WINDOW_MIN: u64 = 10_000;
 
 /// How the tables are made.
 #[derive(Debug, Clone)]
@@ -306,7 +306,7 @@ fn is_begun(client: &ClickHouseClient) -> Result<bool, ClickHouseError> {
 
 /// Whether a server has roll-ups of all that it has. One of an older schema has none, and one that cannot be asked says so
 /// when it is asked for more.
-pub fn has_rollups(client: &ClickHouseClient) -> bool {
+pub(crate) fn has_rollups(client: &ClickHouseClient) -> bool {
     let ask = || {
         applied(client, "schema_additions").is_ok_and(|applied| applied.iter().any(|(name, _)| name == "006_rollups"))
     };

@@ -10,7 +10,6 @@ use serde_json::Value;
 /// What a setting must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Need {
-    /// This.
     Is(&'static str),
     /// A number of rows; any from the second on will do.
     AtLeast(&'static str, u64),

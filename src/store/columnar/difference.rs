@@ -1,7 +1,7 @@
 //! What a rewritten segment changed: the rows that differ, as they were and as they are.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::rewrite::EventColumns;
 use super::write::Columns;
 use crate::model::time::UtcMs;
@@ -36,7 +36,7 @@ pub fn difference(old: &Path, new: &Path) -> Result<Option<(u64, Vec<u8>)>, Colu
 }
 
 /// The rows from a time on, with `sign` −1. None if there are none; else their number, and Parquet.
-pub fn taken_back(path: &Path, from_ms: UtcMs) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
+pub(crate) fn taken_back(path: &Path, from_ms: UtcMs) -> Result<Option<(u64, Vec<u8>)>, ColumnarError> {
     let all = EventColumns::read(path)?;
     let times = all.numbers("ts_ms")?;
     let rows: Vec<usize> = (0..all.len())

@@ -38,7 +38,7 @@ impl ColumnarError {
 
     /// Whether it is about what stands in a file, or about a file that is not there: whoever reads several can go on with
     /// the others. A disk that is full, or a file that may not be read, is another matter.
-    pub fn is_about_a_file(&self) -> bool {
+    pub(crate) fn is_about_a_file(&self) -> bool {
         match self {
             ColumnarError::Damaged { .. } => true,
             ColumnarError::Io { source, .. } => !matches!(

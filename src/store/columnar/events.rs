@@ -12,14 +12,12 @@ use std::path::Path;
 
 /// A row, as far as it says which event it is.
 #[derive(Debug, Clone, Copy)]
-pub struct EventRow<'r> {
-    /// When.
+pub(crate) struct EventRow<'r> {
     pub ts_ms: UtcMs,
     /// Whose line it was: a log ID as 16 hexadecimal digits.
     pub log: &'r str,
     /// Where the line stands in that log.
     pub offset: u64,
-    /// Kind.
     pub kind: &'r str,
     /// The MTA's ID; empty for a line without one.
     pub queue_id: &'r str,
@@ -37,7 +35,7 @@ pub struct EventRow<'r> {
 ///
 /// # Errors
 /// The file cannot be read or is damaged.
-pub fn events_between(
+pub(crate) fn events_between(
     path: &Path,
     span_ms: Range<UtcMs>,
     each: &mut dyn FnMut(EventRow<'_>),
@@ -98,7 +96,7 @@ pub struct MailRow<'r> {
 ///
 /// # Errors
 /// The file cannot be read or is damaged.
-pub fn mails_between(
+pub(crate) fn mails_between(
     path: &Path,
     kinds: &[&str],
     span_ms: Range<UtcMs>,
@@ -165,7 +163,7 @@ pub struct StayRow<'r> {
 ///
 /// # Errors
 /// The file cannot be read or is damaged.
-pub fn stays_between(
+pub(crate) fn stays_between(
     path: &Path,
     queue_ids: &HashSet<String>,
     span_ms: Range<UtcMs>,

@@ -7,7 +7,7 @@ use polars::prelude::{
 use std::path::Path;
 
 /// Columns that are made of stored ones when they are read: name, and what it needs.
-pub const LOGICAL: [(&str, &[&str]); 4] = [
+pub(crate) const LOGICAL: [(&str, &[&str]); 4] = [
     ("ts", &["ts_ms"]),
     ("event_id", &["log", "log_offset"]),
     ("sender", &["sender_local", "sender_domain"]),
@@ -15,7 +15,7 @@ pub const LOGICAL: [(&str, &[&str]); 4] = [
 ];
 
 /// Told of a file that cannot be read; an error ends the reading.
-pub type Broken<'b> = &'b mut dyn FnMut(&Path, ColumnarError) -> Result<(), ColumnarError>;
+pub(crate) type Broken<'b> = &'b mut dyn FnMut(&Path, ColumnarError) -> Result<(), ColumnarError>;
 
 pub(super) fn logical(column: &str) -> Option<polars::prelude::Expr> {
     let address = |local: &str, domain: &str| {
@@ -37,7 +37,7 @@ pub(super) fn logical(column: &str) -> Option<polars::prelude::Expr> {
 }
 
 /// Columns of whole numbers, in `events`, `rates` and `sources`; `first_hop` is a flag, `ts` a time, all others are text.
-pub const NUMBERS: [&str; 17] = [
+pub(crate) const NUMBERS: [&str; 17] = [
     "log_offset",
     "ts_ms",
     "message_key",

@@ -1,7 +1,7 @@
 //! What one segment shows of the way that mail takes from host to host, and the segment with what was learnt of it.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::read::SegmentReader;
 use super::rewrite::EventColumns;
 use super::segment::EncodedSegment;
@@ -47,7 +47,7 @@ pub struct ArrivalRow {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn message_keys(path: &Path) -> Result<Vec<u64>, ColumnarError> {
+pub(crate) fn message_keys(path: &Path) -> Result<Vec<u64>, ColumnarError> {
     let mut keys = SegmentReader::open(path)?.optional("message_key")?;
     keys.retain(|key| *key != NONE);
     Ok(keys)
@@ -111,7 +111,7 @@ pub struct Learnt {
 }
 
 /// What was learnt of messages, by queue ID.
-pub type LearntById = HashMap<String, Vec<Learnt>>;
+pub(crate) type LearntById = HashMap<String, Vec<Learnt>>;
 
 /// The segment with what was learnt; None if it says all that already. `same_host` compares a name in the log with a
 /// host's.

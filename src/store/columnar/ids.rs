@@ -6,7 +6,7 @@ use crate::model::time::UtcMs;
 use std::path::Path;
 
 /// Calls `each` with log and offset of every row.
-pub fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), ColumnarError> {
+pub(crate) fn event_ids(path: &Path, mut each: impl FnMut(u64, u64)) -> Result<(), ColumnarError> {
     let mut reader = SegmentReader::open(path)?;
     let logs = reader.texts("log")?;
     let offsets = reader.numbers("log_offset")?;

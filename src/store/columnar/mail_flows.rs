@@ -46,7 +46,7 @@ impl MailKinds {
 }
 
 /// Rates of mail; all of them are left out where a segment has no such mail.
-pub fn read_mail_flows(path: &Path, grain: FlowGrain, kinds: MailKinds) -> Result<FlowBlock, ColumnarError> {
+pub(crate) fn read_mail_flows(path: &Path, grain: FlowGrain, kinds: MailKinds) -> Result<FlowBlock, ColumnarError> {
     if grain == FlowGrain::Days
         && let Some(mut rollups) = RollUps::open(path)?
     {

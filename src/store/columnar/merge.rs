@@ -3,7 +3,7 @@
 //! are put into one file as they are, which costs a copy. Rates add up without the rows.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::file::GroupWriter;
 use super::rates::Rates;
 use super::read::SegmentReader;
@@ -114,7 +114,7 @@ impl Parts {
 }
 
 /// Several files of equal columns as one, rows in the order of the files.
-pub fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, ColumnarError> {
+pub(crate) fn concatenate(paths: &[PathBuf]) -> Result<Vec<u8>, ColumnarError> {
     Ok(merged(load(paths)?)?.1)
 }
 

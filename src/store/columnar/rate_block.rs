@@ -11,18 +11,16 @@ use std::path::Path;
 
 /// The rates of one segment, columns of equal length.
 #[derive(Debug, Default)]
-pub struct RateBlock {
+pub(crate) struct RateBlock {
     /// Start of the minute, UTC milliseconds.
     pub ts_ms: Vec<i64>,
     /// The column that was asked for.
     pub by: TextColumn,
     /// Kind of event.
     pub kind: TextColumn,
-    /// Destination.
     pub destination: TextColumn,
     /// Whose mail it is.
     pub origin: TextColumn,
-    /// Direction.
     pub direction: TextColumn,
     /// First hop only?
     pub first_hop: Vec<bool>,
@@ -52,7 +50,7 @@ impl RateBlock {
 
 /// Reads the rates of a segment by minute, or a roll-up of them: one naming column and one measure, of one service where it is
 /// named.
-pub fn read_rates(
+pub(crate) fn read_rates(
     path: &Path,
     part: ScanPart,
     (by, measure): (&str, &str),

@@ -1,9 +1,9 @@
 //! Parquet bytes → columns. Only the columns that are asked for are read and unpacked.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::checks::Checksums;
-use super::contain::contained;
+use super::panics::contained;
 use super::texts::{PlainValues, Strings, TextColumn};
 use super::write::{DIRECTION, LATER, ORIGIN, PROVIDER, QUEUE_ID, REASON};
 use crate::model::dictionary::Dictionary;
@@ -450,7 +450,7 @@ pub struct FlowBlock {
 }
 
 /// Reads the rates of a segment for the detection.
-pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
+pub(crate) fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
     let mut reader = SegmentReader::open(path)?;
     Ok(FlowBlock {
         ts_ms: reader.numbers("ts_ms")?,
@@ -470,7 +470,7 @@ pub fn read_flows(path: &Path) -> Result<FlowBlock, ColumnarError> {
 }
 
 /// The different values of a text column of a segment's file.
-pub fn read_names(path: &Path, name: &str) -> Result<Vec<String>, ColumnarError> {
+pub(crate) fn read_names(path: &Path, name: &str) -> Result<Vec<String>, ColumnarError> {
     Ok(texts(&mut SegmentReader::open(path)?, name)?.values)
 }
 

@@ -2,7 +2,7 @@
 //! they are; rates are made anew from the rows.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::key_filter::{LookupKey, SegmentKeys, domain_number};
 use super::rates::{RateRow, Rates, codes_in, destination_names, direction_names, kind_names};
 use super::read::SegmentReader;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 type RewrittenField = fn(&Origin) -> &String;
 
 /// The segment at `path` with the senders of some messages corrected.
-pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, ColumnarError> {
+pub(crate) fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, ColumnarError> {
     let mut rows = EventColumns::read(path)?;
     let by_id: HashMap<String, &Amendment> = amendments
         .iter()
@@ -71,7 +71,7 @@ pub fn amend(path: &Path, amendments: &[&Amendment]) -> Result<EncodedSegment, C
 }
 
 /// The rates of a file of events.
-pub fn rates_of(path: &Path) -> Result<Vec<u8>, ColumnarError> {
+pub(crate) fn rates_of(path: &Path) -> Result<Vec<u8>, ColumnarError> {
     EventColumns::read(path)?.rates()
 }
 

@@ -142,7 +142,7 @@ impl RollUps {
     }
 
     /// Whether it has filters of keys: older programs wrote none.
-    pub fn has_keys(&self) -> bool {
+    pub(crate) fn has_keys(&self) -> bool {
         self.entries.iter().any(|(which, ..)| *which == RollUp::Keys)
     }
 

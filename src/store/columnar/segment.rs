@@ -47,11 +47,11 @@ pub struct EncodedSegment {
 }
 
 /// Rows of a segment, at most: what ClickHouse takes as one deduplicated block.
-pub const SEGMENT_ROWS_MAX: usize = 500_000;
+pub(crate) const SEGMENT_ROWS_MAX: usize = 500_000;
 
 /// Encodes batches, one after the other in the same memory.
 #[derive(Default)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     scratch: Scratch,
     /// Of every row the number of its sender among those that occur.
     origins: Vec<u32>,
@@ -66,14 +66,14 @@ pub struct Encoder {
 
 impl Encoder {
     /// Takes a file back that has been written, for its memory.
-    pub fn take_back(&mut self, segment: EncodedSegment) {
+    pub(crate) fn take_back(&mut self, segment: EncodedSegment) {
         if segment.events.capacity() > self.scratch.file.capacity() {
             self.scratch.file = segment.events;
         }
     }
 
     /// Encodes a batch, a segment a day; more than one where a day has too many rows.
-    pub fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, ColumnarError> {
+    pub(crate) fn encode(&mut self, sealed: &SealedBatch) -> Result<Vec<EncodedSegment>, ColumnarError> {
         let times = &sealed.batch.rows.ts_ms;
         debug_assert_eq!(
             times.len(),

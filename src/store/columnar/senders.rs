@@ -123,7 +123,7 @@ pub trait Attribute {
 
 /// The segment with the rows in `[since_ms, until_ms)` attributed anew: by what was learnt of their messages over all hosts,
 /// else by their senders. None if that changes nothing.
-pub fn reattribute(
+pub(crate) fn reattribute(
     path: &Path,
     (since_ms, until_ms): (UtcMs, UtcMs),
     learnt: Option<&LearntById>,

@@ -1,7 +1,7 @@
 //! Tallies: rows of events that are alike in some columns as one row with a weight.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::key_filter::SegmentKeys;
 use super::read::SegmentReader;
 use super::rollups::RollUp;

@@ -7,8 +7,8 @@
 
 use super::super::batch::NONE;
 use super::ColumnarError;
+use super::encodings::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
 use super::file::{CompressedValues, CompressionLevel, GroupWriter, PageCompressor, Pages, engine};
-use super::pack::{IncrementScratch, bytes_of, deltas, hybrid, increments, presence, run, width_of};
 use hashbrown::HashSet;
 use polars_arrow::datatypes::{ArrowDataType, ArrowSchema, Field, IntegerType};
 use polars_parquet::parquet::CowBuffer;

@@ -33,10 +33,10 @@ impl SenderNumbers {
 }
 
 /// Changes what an arrival says of its sender.
-pub type ChangeArrival<'a> = &'a mut dyn FnMut(&Segment, &mut ArrivalRow);
+pub(crate) type ChangeArrival<'a> = &'a mut dyn FnMut(&Segment, &mut ArrivalRow);
 
 /// What was learnt of messages, by source.
-pub type LearntBySource = HashMap<i64, LearntById, FxBuildHasher>;
+pub(crate) type LearntBySource = HashMap<i64, LearntById, FxBuildHasher>;
 
 /// What is learnt of the messages that arrive in some segments of a day, and the segments that may say otherwise. `anew`
 /// changes what arrivals say of their senders; all that is stored of these is read for it.

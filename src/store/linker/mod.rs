@@ -6,6 +6,8 @@ mod learn;
 mod link;
 mod mtas;
 
-pub use learn::{LearntBySource, learn};
+pub(crate) use learn::LearntBySource;
+pub use learn::learn;
 pub use link::{Linked, link_hops};
-pub use mtas::{Mtas, mtas};
+pub use mtas::Mtas;
+pub(crate) use mtas::mtas;

@@ -18,7 +18,7 @@ pub struct Mtas {
 ///
 /// # Errors
 /// The catalogue cannot be read.
-pub fn mtas(connection: &Connection) -> Result<Mtas, CatalogueError> {
+pub(crate) fn mtas(connection: &Connection) -> Result<Mtas, CatalogueError> {
     let mut mtas = Mtas {
         hosts: HostNumbers::default(),
         of_source: HashMap::default(),

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The list's name.
-pub const LIST: &str = "mailpulse-export.json";
+pub(crate) const LIST: &str = "mailpulse-export.json";
 
 /// What stands in the list.
 #[derive(Debug, Serialize, Deserialize)]

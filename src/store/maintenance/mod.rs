@@ -11,4 +11,5 @@ pub use compact::{Compacted, compact, compact_small};
 pub use export::{Exported, export};
 pub use privacy::settle_privacy;
 pub use reclassify::{Reclassified, reclassify};
-pub use verify::{Verified, has_hash, spot_check, verify, verify_file};
+pub use verify::{Verified, spot_check, verify};
+pub(crate) use verify::{has_hash, verify_file};

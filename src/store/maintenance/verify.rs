@@ -151,7 +151,7 @@ fn payload_faults(store: &Store) -> Result<Vec<String>, StoreError> {
 }
 
 /// Whether a file has these bytes.
-pub fn has_hash(path: &Path, hash: &str) -> bool {
+pub(crate) fn has_hash(path: &Path, hash: &str) -> bool {
     std::fs::read(path).is_ok_and(|bytes| blake3::hash(&bytes).to_hex().as_str() == hash)
 }
 
@@ -159,7 +159,7 @@ pub fn has_hash(path: &Path, hash: &str) -> bool {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn verify_file(path: &Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
+pub(crate) fn verify_file(path: &Path, hash: &str, rows: Option<u64>) -> Result<(), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     if blake3::hash(&bytes).to_hex().as_str() != hash {
         return Err(

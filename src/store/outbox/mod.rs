@@ -15,6 +15,7 @@ mod resume;
 mod send;
 mod start;
 
-pub use payload_files::{outbox_folder, payload_path};
-pub use post::{Outbox, note_ship_gap};
-pub use start::{leave_undecided, was_shipping};
+pub(crate) use payload_files::{outbox_folder, payload_path};
+pub use post::Outbox;
+pub(crate) use post::note_ship_gap;
+pub(crate) use start::{leave_undecided, was_shipping};

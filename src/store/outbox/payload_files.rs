@@ -4,12 +4,12 @@ use crate::store::catalogue::PayloadKind;
 use std::path::{Path, PathBuf};
 
 /// Where a store's payloads are.
-pub fn outbox_folder(store: &Path) -> PathBuf {
+pub(crate) fn outbox_folder(store: &Path) -> PathBuf {
     store.join("outbox")
 }
 
 /// The file of a payload.
-pub fn payload_path(store: &Path, id: i64, kind: PayloadKind) -> PathBuf {
+pub(crate) fn payload_path(store: &Path, id: i64, kind: PayloadKind) -> PathBuf {
     let end = if kind == PayloadKind::Minutes {
         "json"
     } else {

@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 /// Names of what is noted of sending, in the table `state`.
 pub(super) mod names {
     /// Nobody has decided what becomes of what was sent.
-    pub const UNDECIDED: &str = "ship_undecided";
+    pub(crate) const UNDECIDED: &str = "ship_undecided";
     /// What is committed is posted.
-    pub const SHIPPING: &str = "shipping";
+    pub(crate) const SHIPPING: &str = "shipping";
     /// Something was committed meanwhile that is not posted.
-    pub const GAP: &str = "ship_gap";
+    pub(crate) const GAP: &str = "ship_gap";
     /// The store's own number, for tokens.
-    pub const STORE_ID: &str = "store_id";
+    pub(crate) const STORE_ID: &str = "store_id";
     /// To which minute heartbeats have been posted.
-    pub const BEATS_POSTED: &str = "beats_posted";
+    pub(crate) const BEATS_POSTED: &str = "beats_posted";
 }
 
 /// The outbox of a store.
@@ -172,7 +172,7 @@ impl Outbox<'_> {
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn note_ship_gap(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn note_ship_gap(connection: &Connection) -> Result<(), CatalogueError> {
     numbers::put(connection, names::GAP, 1)
 }
 

@@ -16,7 +16,7 @@ impl Outbox<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be written; a payload is not what was posted.
-    pub fn next_batch(&self, limits: &BatchLimits) -> Result<Option<PayloadBatch>, StoreError> {
+    pub(crate) fn next_batch(&self, limits: &BatchLimits) -> Result<Option<PayloadBatch>, StoreError> {
         let mut connection = self.catalogue.connection();
         let transaction = connection.begin()?;
         let Some((batch, begun)) = catalogue::next_batch(&transaction, limits)? else {
@@ -109,7 +109,7 @@ impl Outbox<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be written.
-    pub fn note_clock(&self, ahead_ms: i64) -> Result<(), StoreError> {
+    pub(crate) fn note_clock(&self, ahead_ms: i64) -> Result<(), StoreError> {
         Ok(numbers::put(&self.catalogue.connection(), "clock_ahead_ms", ahead_ms)?)
     }
 

@@ -104,7 +104,7 @@ impl Outbox<'_> {
 ///
 /// # Errors
 /// The catalogue cannot be read.
-pub fn was_shipping(connection: &Connection) -> Result<bool, CatalogueError> {
+pub(crate) fn was_shipping(connection: &Connection) -> Result<bool, CatalogueError> {
     Ok(numbers::get(connection, names::SHIPPING)? != 0 || numbers::get(connection, names::UNDECIDED)? != 0)
 }
 
@@ -112,7 +112,7 @@ pub fn was_shipping(connection: &Connection) -> Result<bool, CatalogueError> {
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn leave_undecided(connection: &Connection) -> Result<(), CatalogueError> {
+pub(crate) fn leave_undecided(connection: &Connection) -> Result<(), CatalogueError> {
     remove_payloads(connection)?;
     numbers::add(connection, "generation", 1)?;
     for (name, value) in [

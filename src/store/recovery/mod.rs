@@ -2,11 +2,11 @@
 //! broken (`mend`), and rows that come back from their logs (`reread`).
 
 mod adopt;
-mod mend;
+mod broken_segments;
 mod rebuild;
 mod repair;
 pub mod reread;
 
-pub use mend::Mended;
+pub use broken_segments::Mended;
 pub use rebuild::{MinuteGap, Rebuilt};
 pub use repair::{Repaired, repair};

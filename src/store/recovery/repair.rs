@@ -5,7 +5,7 @@
 //! older than the rows of newer segments, so these are *adopted*, and a row of theirs that is read again is not added
 //! again. Lines, open messages and derived services are counted and noted as they were the first time.
 
-use super::mend::{Mended, repair_segments};
+use super::broken_segments::{Mended, repair_segments};
 use super::rebuild::{Rebuilt, rebuild};
 use crate::files;
 use crate::model::time::UtcMs;

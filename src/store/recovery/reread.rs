@@ -25,7 +25,7 @@ const IDS_MAX: u64 = 8_000_000;
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn begin_reread(store: &Store, source: i64) -> Result<(), StoreError> {
+pub(crate) fn begin_reread(store: &Store, source: i64) -> Result<(), StoreError> {
     let connection = store.catalogue().connection();
     Ok(catalogue::forget_open_messages(
         &connection,
@@ -70,7 +70,7 @@ pub fn wanted(store: &Store, missing: &[MissingRows]) -> Result<(WantedRows, FxH
 
 /// What is to be added of logs whose rows are there already in part: all but the rows of segments that were taken over
 /// without their logs' positions. None where there are no such segments.
-pub fn all_but_adopted(store: &Store, source: i64) -> Result<Option<WantedRows>, StoreError> {
+pub(crate) fn all_but_adopted(store: &Store, source: i64) -> Result<Option<WantedRows>, StoreError> {
     let adopted: FxHashSet<i64> = catalogue::adopted_segments(&store.catalogue().connection())?
         .into_iter()
         .collect();
@@ -94,7 +94,7 @@ pub fn all_but_adopted(store: &Store, source: i64) -> Result<Option<WantedRows>,
 
 /// A pass is over: `restored` says of which days, `replayed` of which logs all was read again, `gone` which logs have no
 /// file any more. Returns rows that came back and rows that are lost for good by what is there now.
-pub fn end_reread(
+pub(crate) fn end_reread(
     store: &Store,
     missing: &[MissingRows],
     days: &FxHashSet<CivilDay>,
@@ -135,6 +135,6 @@ pub fn end_reread(
 ///
 /// # Errors
 /// The catalogue cannot be written.
-pub fn unlinked_are_loud(store: &Store) -> Result<(), StoreError> {
+pub(crate) fn unlinked_are_loud(store: &Store) -> Result<(), StoreError> {
     Ok(catalogue::unlinked_are_loud(&store.catalogue().connection())?)
 }

@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder's name.
-pub const FOLDER: &str = "lost+found";
+pub(crate) const FOLDER: &str = "lost+found";
 /// Its limit where the configuration states none, bytes.
-pub const LOST_FOUND_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const LOST_FOUND_BYTES_MAX: u64 = 1 << 30;
 /// Files in it, at most.
 const FILES_MAX: usize = 10_000;
 
@@ -24,7 +24,7 @@ pub struct LostFoundContents {
 
 /// The folder, and how much may lie in it.
 #[derive(Debug)]
-pub struct LostFound {
+pub(crate) struct LostFound {
     folder: PathBuf,
     bytes_max: u64,
 }
@@ -38,7 +38,7 @@ struct KeptFile {
 
 impl LostFound {
     /// That of a store.
-    pub fn of(store: &Path, bytes_max: u64) -> Self {
+    pub(crate) fn of(store: &Path, bytes_max: u64) -> Self {
         LostFound {
             folder: store.join(FOLDER),
             bytes_max,
@@ -46,7 +46,7 @@ impl LostFound {
     }
 
     /// How much lies in it.
-    pub fn contents(&self) -> LostFoundContents {
+    pub(crate) fn contents(&self) -> LostFoundContents {
         let kept = self.kept();
         LostFoundContents {
             files: kept.len() as u64,
@@ -59,7 +59,7 @@ impl LostFound {
     ///
     /// # Errors
     /// With the path that could not be moved; those before it are.
-    pub fn take(&self, paths: &[PathBuf]) -> Result<u64, (PathBuf, io::Error)> {
+    pub(crate) fn take(&self, paths: &[PathBuf]) -> Result<u64, (PathBuf, io::Error)> {
         if paths.is_empty() {
             return Ok(0);
         }

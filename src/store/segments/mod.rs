@@ -7,7 +7,10 @@ mod repeats;
 mod segment_files;
 
 pub use incomplete::{AnswerLack, Incomplete};
-pub use lost_found::{LOST_FOUND_BYTES_MAX, LostFound, LostFoundContents};
+pub use lost_found::LostFoundContents;
+pub(crate) use lost_found::{LOST_FOUND_BYTES_MAX, LostFound};
 pub use reading::{SegmentTotals, Segments};
-pub use repeats::{Compared, StoredEvents};
-pub use segment_files::{SegmentFiles, SegmentPart, segment_files, segments_folder, write_file};
+pub use repeats::Compared;
+pub(crate) use repeats::StoredEvents;
+pub use segment_files::SegmentPart;
+pub(crate) use segment_files::{SegmentFiles, segment_files, segments_folder, write_file};

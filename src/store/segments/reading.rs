@@ -62,7 +62,7 @@ impl Segments<'_> {
     }
 
     /// Whether a segment has roll-ups. One that should have them and has none is noted; one that cannot be read has none.
-    pub fn has_rollups(&self, segment: &Segment) -> bool {
+    pub(crate) fn has_rollups(&self, segment: &Segment) -> bool {
         if segment.rows < ROLLUP_ROWS_MIN {
             return false;
         }
@@ -108,7 +108,7 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// The catalogue or the folder cannot be read.
-    pub fn orphan_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+    pub(crate) fn orphan_files(&self) -> Result<Vec<PathBuf>, StoreError> {
         self.files.others(&self.all()?)
     }
 
@@ -116,7 +116,7 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// It is not, or it is not there.
-    pub fn has_its_size(&self, segment: &Segment, part: SegmentPart) -> Result<(), ColumnarError> {
+    pub(crate) fn has_its_size(&self, segment: &Segment, part: SegmentPart) -> Result<(), ColumnarError> {
         self.files.has_its_size(segment, part)
     }
 
@@ -124,7 +124,7 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// The catalogue cannot be read.
-    pub fn to_read(&self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Segment>, CatalogueError> {
+    pub(crate) fn to_read(self, since_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Segment>, CatalogueError> {
         let overlaps = |one: &MissingRows| one.span_ms.1 >= since_ms && one.span_ms.0 < until_ms;
         let missing = Positions(self.catalogue).missing(None)?;
         for one in missing.into_iter().filter(overlaps).filter(|one| !one.lost) {
@@ -162,7 +162,12 @@ impl Segments<'_> {
     ///
     /// # Errors
     /// The error itself, where it is not about the file, or where the segment has been replaced meanwhile.
-    pub fn note_broken(&self, segment: &Segment, part: SegmentPart, error: ColumnarError) -> Result<(), StoreError> {
+    pub(crate) fn note_broken(
+        &self,
+        segment: &Segment,
+        part: SegmentPart,
+        error: ColumnarError,
+    ) -> Result<(), StoreError> {
         if !error.is_about_a_file() {
             return Err(refused(error.into()));
         }

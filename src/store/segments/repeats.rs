@@ -53,7 +53,7 @@ pub struct Compared {
 type KeyCounts = HashMap<u64, [u32; 2], FxBuildHasher>;
 
 /// The stored events that a log is compared with.
-pub struct StoredEvents {
+pub(crate) struct StoredEvents {
     compared: Compared,
     connection: Connection,
     segments: PathBuf,
@@ -85,7 +85,7 @@ impl StoredEvents {
     ///
     /// # Errors
     /// The catalogue cannot be opened once more.
-    pub fn of(store: &Path, catalogue: &Catalogue, compared: Compared) -> Result<StoredEvents, CatalogueError> {
+    pub(crate) fn of(store: &Path, catalogue: &Catalogue, compared: Compared) -> Result<StoredEvents, CatalogueError> {
         let name = |log_id: &u64| format!("{log_id:016x}");
         Ok(StoredEvents {
             connection: catalogue.connect()?,

@@ -24,7 +24,7 @@ pub enum SegmentPart {
 
 /// The folder of a store's segments.
 #[derive(Debug)]
-pub struct SegmentFiles {
+pub(crate) struct SegmentFiles {
     folder: PathBuf,
     /// Segments that nobody names any more, and since when.
     retired: Mutex<Vec<(Instant, i64)>>,
@@ -40,7 +40,7 @@ impl Drop for SegmentFiles {
 
 impl SegmentFiles {
     /// Those of a store.
-    pub fn of(store: &Path) -> Self {
+    pub(crate) fn of(store: &Path) -> Self {
         SegmentFiles {
             folder: segments_folder(store),
             retired: Mutex::default(),
@@ -48,17 +48,17 @@ impl SegmentFiles {
     }
 
     /// The events' file of a segment.
-    pub fn events(&self, segment: i64) -> PathBuf {
+    pub(crate) fn events(&self, segment: i64) -> PathBuf {
         self.folder.join(format!("{segment}.events.parquet"))
     }
 
     /// The rates' file of a segment.
-    pub fn rates(&self, segment: i64) -> PathBuf {
+    pub(crate) fn rates(&self, segment: i64) -> PathBuf {
         self.folder.join(format!("{segment}.rates.parquet"))
     }
 
     /// A file of a segment.
-    pub fn part(&self, segment: i64, part: SegmentPart) -> PathBuf {
+    pub(crate) fn part(&self, segment: i64, part: SegmentPart) -> PathBuf {
         match part {
             SegmentPart::Events => self.events(segment),
             SegmentPart::Rates => self.rates(segment),
@@ -69,7 +69,7 @@ impl SegmentFiles {
     ///
     /// # Errors
     /// The disk.
-    pub fn write(&self, id: i64, source: i64, encoded: &EncodedSegment) -> Result<Segment, StoreError> {
+    pub(crate) fn write(&self, id: i64, source: i64, encoded: &EncodedSegment) -> Result<Segment, StoreError> {
         write_file(&self.events(id), &encoded.events)?;
         write_file(&self.rates(id), &encoded.rates)?;
         Ok(Segment {
@@ -90,7 +90,7 @@ impl SegmentFiles {
     ///
     /// # Errors
     /// The disk.
-    pub fn sync(&self) -> Result<(), StoreError> {
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
         synced.map_err(|source| StoreError::Io {
             path: self.folder.clone(),
@@ -100,7 +100,7 @@ impl SegmentFiles {
 
     /// Removes the files of segments that nobody names any more, when readers who took the list before have had their
     /// time; at the latest when the store is closed.
-    pub fn retire(&self, segments: &[i64]) {
+    pub(crate) fn retire(&self, segments: &[i64]) {
         let now = Instant::now();
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
         retired.extend(segments.iter().map(|id| (now, *id)));
@@ -124,7 +124,7 @@ impl SegmentFiles {
     ///
     /// # Errors
     /// The disk.
-    pub fn others(&self, named: &[Segment]) -> Result<Vec<PathBuf>, StoreError> {
+    pub(crate) fn others(&self, named: &[Segment]) -> Result<Vec<PathBuf>, StoreError> {
         let known: FxHashSet<PathBuf> = named
             .iter()
             .flat_map(|segment| [self.events(segment.id), self.rates(segment.id)])
@@ -147,7 +147,7 @@ impl SegmentFiles {
     ///
     /// # Errors
     /// It is not, or it is not there.
-    pub fn has_its_size(&self, segment: &Segment, part: SegmentPart) -> Result<(), ColumnarError> {
+    pub(crate) fn has_its_size(&self, segment: &Segment, part: SegmentPart) -> Result<(), ColumnarError> {
         let path = self.part(segment.id, part);
         let committed = match part {
             SegmentPart::Events => segment.events_bytes,
@@ -165,12 +165,12 @@ impl SegmentFiles {
 }
 
 /// Where the segments of a store are.
-pub fn segments_folder(store: &Path) -> PathBuf {
+pub(crate) fn segments_folder(store: &Path) -> PathBuf {
     store.join("segments")
 }
 
 /// The events' files in the segments' folder, with their numbers, in their order.
-pub fn segment_files(store: &Path) -> Result<Vec<(i64, PathBuf)>, StoreError> {
+pub(crate) fn segment_files(store: &Path) -> Result<Vec<(i64, PathBuf)>, StoreError> {
     let folder = segments_folder(store);
     let io = |source| StoreError::Io {
         path: folder.clone(),
@@ -197,7 +197,7 @@ pub fn segment_files(store: &Path) -> Result<Vec<(i64, PathBuf)>, StoreError> {
 ///
 /// # Errors
 /// The disk.
-pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     files::write_whole(path, bytes).map_err(|source| StoreError::Io {
         path: path.to_owned(),
         source,

@@ -22,7 +22,6 @@ const SIZE_MIN: (u16, u16) = (32, 8);
 /// The tabs, the titles, and the line of keys.
 const FIXED_LINES: usize = 3;
 
-/// Draws.
 pub(super) fn draw(app: &TopApp, at_ms: i64, frame: &mut Frame<'_>) {
     let area = frame.area();
     let (columns, height) = (usize::from(area.width), usize::from(area.height));

@@ -5,7 +5,7 @@ use crate::analysis::overview::{BoardSnapshot, SnapshotClock};
 use crate::web::app::App;
 use crate::web::json::{failed, failure_json, json};
 use crate::web::overview::overview;
-use crate::web::waiting::first_count;
+use crate::web::waiting_mail::first_count;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;

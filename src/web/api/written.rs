@@ -89,7 +89,6 @@ pub(super) fn alarms(overview: &Overview, (from, to): (Minute, Minute)) -> Value
     shown.map(|alarm| alarm_json(alarm, names)).collect()
 }
 
-/// Routes.
 pub(super) fn routes(all: &[Route]) -> Value {
     let share = |part: u64, whole: u64| (1000.0 * part as f64 / whole.max(1) as f64).round() / 10.0;
     let route = |route: &Route| {
@@ -114,7 +113,6 @@ pub(super) fn routes(all: &[Route]) -> Value {
     all.iter().map(route).collect()
 }
 
-/// Sources.
 pub(super) fn sources(all: &[SourceStatus]) -> Value {
     let source = |one: &SourceStatus| {
         json!({

@@ -14,7 +14,7 @@ const BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 /// Counts commits; shared by whoever commits and whoever shows it.
 #[derive(Debug, Default)]
-pub struct CommitMetrics(Mutex<CommitCounters>);
+pub(crate) struct CommitMetrics(Mutex<CommitCounters>);
 
 /// What was counted since the process began.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl Default for CommitCounters {
 
 impl CommitMetrics {
     /// Counts a commit that is stored.
-    pub fn committed(&self, commit: &Commit, took: Duration, now_ms: UtcMs) {
+    pub(crate) fn committed(&self, commit: &Commit, took: Duration, now_ms: UtcMs) {
         let segments = commit.segments.iter();
         let segments = segments.chain(commit.others.iter().flat_map(|other| &other.segments));
         // Before the lock: whoever scrapes does not wait for it.

@@ -34,7 +34,7 @@ pub(crate) struct LabelledTotals {
 
 impl LabelledTotals {
     /// Adds to the total of a label set; one beyond the bound is counted as another.
-    pub fn add(&mut self, labels: &MessageLabels, messages: u64) {
+    pub(crate) fn add(&mut self, labels: &MessageLabels, messages: u64) {
         if self.totals.len() < SETS_MAX || self.totals.contains_key(labels) {
             *self.totals.entry(labels.clone()).or_default() += messages;
             return;
@@ -57,7 +57,7 @@ pub(crate) struct MessageCounters {
 
 impl MessageCounters {
     /// Takes the rows of the last minutes: what is more than before is new.
-    pub fn take(&mut self, rows: &[(Minute, MessageLabels, u64)], now: Minute) {
+    pub(crate) fn take(&mut self, rows: &[(Minute, MessageLabels, u64)], now: Minute) {
         for (minute, labels, messages) in rows {
             let known = self.minutes.entry((*minute, labels.clone())).or_default();
             let new = messages.saturating_sub(*known);

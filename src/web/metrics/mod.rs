@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::json::failed;
 use super::overview::overview;
 use super::pages::sources::all as all_sources;
-use super::waiting::waiting;
+use super::waiting_mail::waiting;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};

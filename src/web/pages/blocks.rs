@@ -23,14 +23,14 @@ pub(crate) struct TableCell {
 }
 
 impl TableCell {
-    pub fn text(text: impl AsRef<str>) -> TableCell {
+    pub(crate) fn text(text: impl AsRef<str>) -> TableCell {
         TableCell {
             text: short(text.as_ref()),
             ..TableCell::default()
         }
     }
 
-    pub fn number(text: impl Into<String>) -> TableCell {
+    pub(crate) fn number(text: impl Into<String>) -> TableCell {
         TableCell {
             text: text.into(),
             is_number: true,
@@ -38,18 +38,18 @@ impl TableCell {
         }
     }
 
-    pub fn count(number: impl TryInto<i64>) -> TableCell {
+    pub(crate) fn count(number: impl TryInto<i64>) -> TableCell {
         TableCell::number(human::count(number.try_into().unwrap_or(i64::MAX)))
     }
 
-    pub fn link(text: &str, link: String) -> TableCell {
+    pub(crate) fn link(text: &str, link: String) -> TableCell {
         TableCell {
             link: Some(link),
             ..TableCell::text(text)
         }
     }
 
-    pub fn mark(mark: StateMark) -> TableCell {
+    pub(crate) fn mark(mark: StateMark) -> TableCell {
         TableCell {
             mark: Some(mark),
             ..TableCell::default()
@@ -100,7 +100,6 @@ pub(crate) enum PageBlock {
     Graph(GraphBlock),
     /// Moments and what happened.
     Timeline(String, Vec<(String, String)>),
-    /// Sentences.
     List(&'static str, Vec<String>),
 }
 
@@ -114,7 +113,7 @@ pub(crate) struct RangeForm {
 }
 
 impl RangeForm {
-    pub fn of(range: &PageRange, (page, name): (&str, &str), window: Window, links: &Links) -> RangeForm {
+    pub(crate) fn of(range: &PageRange, (page, name): (&str, &str), window: Window, links: &Links) -> RangeForm {
         RangeForm {
             words: PageRange::words(window, links.zone()),
             name: name.to_owned(),
@@ -143,7 +142,7 @@ pub(crate) struct BlockPage {
 
 impl BlockPage {
     /// A page without anything on it.
-    pub fn new(frame: PageFrame, kind: &'static str, title: &str) -> BlockPage {
+    pub(crate) fn new(frame: PageFrame, kind: &'static str, title: &str) -> BlockPage {
         BlockPage {
             frame,
             kind,

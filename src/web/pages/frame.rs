@@ -36,7 +36,7 @@ pub(crate) struct PageFrame {
 
 impl PageFrame {
     /// The frame of a page as of now.
-    pub fn new(app: &App, links: &Links, title: &str, here: &'static str) -> PageFrame {
+    pub(crate) fn new(app: &App, links: &Links, title: &str, here: &'static str) -> PageFrame {
         let clock = |ms: i64| links.zone().clock(UtcMs::new(ms));
         let now_ms = app.answers.now_ms();
         let mut notes = Vec::new();
@@ -60,20 +60,20 @@ impl PageFrame {
     }
 
     /// Lets a page follow what comes, where the clock goes on.
-    pub fn live(mut self) -> PageFrame {
+    pub(crate) fn live(mut self) -> PageFrame {
         self.stream = self.now_ms.map(|_| self.links.file("events"));
         self
     }
 
     /// Of when an answer is that the page shows.
     #[must_use]
-    pub fn of_answer(mut self, as_of_ms: UtcMs) -> PageFrame {
+    pub(crate) fn of_answer(mut self, as_of_ms: UtcMs) -> PageFrame {
         self.as_of = format!("as of {}", self.links.zone().clock(as_of_ms));
         self
     }
 
     /// Says where the history ends, if that is not now.
-    pub fn is_ended(&mut self, end_ms: UtcMs, now_ms: UtcMs) {
+    pub(crate) fn is_ended(&mut self, end_ms: UtcMs, now_ms: UtcMs) {
         if end_ms < now_ms {
             self.is_late = true;
             self.notes.push(format!(
@@ -84,32 +84,32 @@ impl PageFrame {
     }
 
     /// The zone of its times.
-    pub fn zone(&self) -> &str {
+    pub(crate) fn zone(&self) -> &str {
         self.links.zone().name()
     }
 
     /// A file of ours.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.links.file(name)
     }
 
     /// A link to a page.
-    pub fn link(&self, page: &str) -> String {
+    pub(crate) fn link(&self, page: &str) -> String {
         self.links.to(page, &[])
     }
 
     /// Whether it has a script.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.stream.is_some()
     }
 
     /// The navigation.
-    pub fn pages(&self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn pages(&self) -> &'static [(&'static str, &'static str)] {
         &PAGES
     }
 
     /// The program's version.
-    pub fn version(&self) -> &'static str {
+    pub(crate) fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 }

@@ -34,7 +34,7 @@ impl StateMark {
     }
 
     /// Of an alarm's state.
-    pub fn of_alarm(state: State, is_provisional: bool) -> StateMark {
+    pub(crate) fn of_alarm(state: State, is_provisional: bool) -> StateMark {
         let word = match is_provisional {
             true => format!("{} (provisional)", state.as_str()),
             false => state.as_str().to_owned(),
@@ -47,7 +47,7 @@ impl StateMark {
     }
 
     /// Of a row of a board.
-    pub fn of_row(state: &RowState) -> StateMark {
+    pub(crate) fn of_row(state: &RowState) -> StateMark {
         match state {
             RowState::Alarm(alarm) => StateMark::of_alarm(*alarm, false),
             RowState::Provisional(alarm) => StateMark::of_alarm(*alarm, true),
@@ -57,7 +57,7 @@ impl StateMark {
     }
 
     /// Of everything.
-    pub fn of_standing(standing: MailStanding) -> StateMark {
+    pub(crate) fn of_standing(standing: MailStanding) -> StateMark {
         match standing {
             MailStanding::Flowing => StateMark::new("flowing", "ok", DISC),
             MailStanding::Unknown => StateMark::new("unknown", "unknown", FRAME),
@@ -66,7 +66,7 @@ impl StateMark {
     }
 
     /// Of a source, by its state's word.
-    pub fn of_source(word: &str) -> StateMark {
+    pub(crate) fn of_source(word: &str) -> StateMark {
         match word {
             "ok" => StateMark::new(word, "ok", DISC),
             "damaged" => StateMark::new(word, "bad", TRIANGLE),
@@ -75,7 +75,7 @@ impl StateMark {
     }
 
     /// Of what an outage did to a service.
-    pub fn of_impact(word: &str) -> StateMark {
+    pub(crate) fn of_impact(word: &str) -> StateMark {
         match word {
             "none" | "rerouted" => StateMark::new(word, "ok", DISC),
             "unknown" => StateMark::new(word, "unknown", FRAME),
@@ -84,7 +84,7 @@ impl StateMark {
     }
 
     /// Of something that is over.
-    pub fn over(word: &str) -> StateMark {
+    pub(crate) fn over(word: &str) -> StateMark {
         StateMark::new(word, "calm", BAR)
     }
 }

@@ -28,7 +28,7 @@ const OFFERED: [(&str, &str); 5] = [
 
 impl PageRange {
     /// Of two parameters; an empty one has its default.
-    pub fn of(from: &str, to: &str, default: &str) -> PageRange {
+    pub(crate) fn of(from: &str, to: &str, default: &str) -> PageRange {
         let or = |text: &str, default: &str| match text.trim() {
             "" => default.to_owned(),
             text => text.to_owned(),
@@ -43,7 +43,7 @@ impl PageRange {
     ///
     /// # Errors
     /// A text is no time, the window is empty, or it is too long.
-    pub fn window(&self, end: End) -> Result<Window, Failure> {
+    pub(crate) fn window(&self, end: End) -> Result<Window, Failure> {
         self.window_in(&PageZone::default(), end)
     }
 
@@ -51,7 +51,7 @@ impl PageRange {
     ///
     /// # Errors
     /// A text is no time, the window is empty, or it is too long.
-    pub fn window_in(&self, zone: &PageZone, end: End) -> Result<Window, Failure> {
+    pub(crate) fn window_in(&self, zone: &PageZone, end: End) -> Result<Window, Failure> {
         let clock = |at: UtcMs| zone.clock(at);
         let parse = |name: &str, text: &str| match text {
             "now" => Ok(end.at_ms),
@@ -83,14 +83,14 @@ impl PageRange {
     }
 
     /// In words.
-    pub fn words(window: Window, zone: &PageZone) -> String {
+    pub(crate) fn words(window: Window, zone: &PageZone) -> String {
         let length = human::duration(window.until_ms - window.since_ms);
         let (from, to) = (zone.clock(window.since_ms), zone.clock(window.until_ms));
         format!("{from} to {to} ({length})")
     }
 
     /// Links to the same page with other times: lengths up to now, a shift to either side, and a zoom.
-    pub fn links(&self, links: &Links, page: &str, name: &str, window: Window) -> Vec<(String, String, bool)> {
+    pub(crate) fn links(&self, links: &Links, page: &str, name: &str, window: Window) -> Vec<(String, String, bool)> {
         let to = |from: &str, to: &str| links.to(page, &[("name", name), ("from", from), ("to", to)]);
         let at = crate::model::time::rfc3339;
         let length = window.until_ms - window.since_ms;

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// A tail over `l/GLOB`, and the lines that were written so far.
-pub struct Following {
+pub(crate) struct Following {
     pub place: Place,
     child: Child,
     written: u64,
@@ -29,7 +29,7 @@ fn line(number: u64) -> String {
 
 impl Following {
     /// Starts.
-    pub fn start(glob: &str) -> Following {
+    pub(crate) fn start(glob: &str) -> Following {
         let place = Place::with(&format!(
             "{KEEP}[tail]\npoll_ms = 300\nrescan_s = 1\n[[source]]\nkind = \"exim\"\npaths = [\"l/{glob}\"]\nhost = \"mx1\"\n"
         ));
@@ -52,26 +52,26 @@ impl Following {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.place.path("l").join(name)
     }
 
     /// The next lines.
-    pub fn lines(&mut self, count: u64) -> String {
+    pub(crate) fn lines(&mut self, count: u64) -> String {
         let from = self.written;
         self.written += count;
         (from..self.written).map(line).collect()
     }
 
     /// Appends the next lines, as a program that opens its log for each batch.
-    pub fn append(&mut self, name: &str, count: u64) {
+    pub(crate) fn append(&mut self, name: &str, count: u64) {
         let text = self.lines(count);
         let path = self.path(name);
         let mut file = File::options().append(true).create(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
-    pub fn rename(&self, from: &str, to: &str) {
+    pub(crate) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).unwrap();
     }
 
@@ -95,7 +95,7 @@ impl Following {
 
     /// Waits until all that was written is stored, and no more.
     #[track_caller]
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let wanted = (self.written as i64, self.written as i64);
         let begin = Instant::now();
         while self.counts() != wanted {
@@ -110,14 +110,14 @@ impl Following {
     }
 
     /// Identities of all rows.
-    pub fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let rows = self.place.sql("SELECT event_id FROM events ORDER BY event_id");
         rows.iter().map(|row| row["event_id"].to_string()).collect()
     }
 
     /// Each line stands once in the store: now, some rounds later, and after a backfill of what lies there.
     #[track_caller]
-    pub fn ends_with_each_line_once(mut self) {
+    pub(crate) fn ends_with_each_line_once(mut self) {
         self.wait();
         pause(2_500);
         let wanted = (self.written as i64, self.written as i64);
@@ -129,6 +129,6 @@ impl Following {
     }
 }
 
-pub fn pause(ms: u64) {
+pub(crate) fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }

@@ -15,7 +15,7 @@ mod exim_noise_of_attackers;
 mod exim_same_recipient_twice;
 mod exim_two_line_warnings;
 mod exim_under_another_tag;
-pub mod following;
+pub(crate) mod following;
 mod journal_entry_repeated;
 mod own_failure_in_words_of_a_refusal;
 mod postfix_bad_utf8;
@@ -43,14 +43,14 @@ use std::fs;
 use std::path::PathBuf;
 
 /// A file of a case.
-pub fn input(case: &str, file: &str) -> PathBuf {
+pub(crate) fn input(case: &str, file: &str) -> PathBuf {
     let path = root().join("tests/cases").join(case).join(file);
     assert!(path.exists(), "{} is missing", path.display());
     path
 }
 
 /// Reads a file of a case as it is proposed there; with a kind, or recognised by its content.
-pub fn backfill(place: &Place, path: &std::path::Path, kind: Option<&str>, year: &str) -> Run {
+pub(crate) fn backfill(place: &Place, path: &std::path::Path, kind: Option<&str>, year: &str) -> Run {
     let mut args = vec!["backfill", "--host", "mx1", "--year", year];
     args.extend(kind.iter().flat_map(|kind| ["--kind", kind]));
     args.push(path.to_str().unwrap());
@@ -58,7 +58,7 @@ pub fn backfill(place: &Place, path: &std::path::Path, kind: Option<&str>, year:
 }
 
 /// Events by kind, in order of their kinds' names: `accepted 1, delivered 1`.
-pub fn kinds(place: &Place) -> String {
+pub(crate) fn kinds(place: &Place) -> String {
     let rows = place.sql("SELECT kind, COUNT(*) AS n FROM events GROUP BY kind ORDER BY kind");
     let words: Vec<String> = rows
         .iter()
@@ -68,11 +68,11 @@ pub fn kinds(place: &Place) -> String {
 }
 
 /// What a message of Postfix or Exim gives that is delivered at once.
-pub const ONE_MAIL: &str = "accepted 1, completed 1, delivered 1";
+pub(crate) const ONE_MAIL: &str = "accepted 1, completed 1, delivered 1";
 
 /// The file reads as this mail: by kind and by content, in `parse`, in `check`, and whole in `tail`'s way, line by line.
 #[track_caller]
-pub fn reads(case: &str, file: &str, kind: &str, year: &str, expected: &str) {
+pub(crate) fn reads(case: &str, file: &str, kind: &str, year: &str, expected: &str) {
     for kind in [Some(kind), None] {
         let place = Place::new();
         let totals = backfill(&place, &input(case, file), kind, year).ends(0).totals();

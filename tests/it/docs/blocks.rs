@@ -22,7 +22,7 @@ const NEEDS: [&str; 7] = ["systemd", "apt", "clickhouse", "cargo", "container", 
 
 /// A block of code.
 #[derive(Debug, Clone)]
-pub struct Block {
+pub(crate) struct Block {
     /// `docs/x.md:12`.
     pub place: String,
     pub language: String,
@@ -32,24 +32,24 @@ pub struct Block {
 
 impl Block {
     /// Whether its writer says this of it.
-    pub fn is(&self, mark: &str) -> bool {
+    pub(crate) fn is(&self, mark: &str) -> bool {
         self.marks.iter().any(|word| word == mark)
     }
 
     /// The value of a mark, such as `file=NAME`.
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.marks
             .iter()
             .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Whether it is commands for a shell.
-    pub fn is_shell(&self) -> bool {
+    pub(crate) fn is_shell(&self) -> bool {
         matches!(self.language.as_str(), "sh" | "console")
     }
 
     /// Its commands, without their output.
-    pub fn commands(&self) -> String {
+    pub(crate) fn commands(&self) -> String {
         if self.language == "sh" {
             return self.text.clone();
         }
@@ -79,14 +79,14 @@ impl Block {
 }
 
 /// The pages of the book: README.md, and what is below docs/.
-pub fn pages() -> Vec<PathBuf> {
+pub(crate) fn pages() -> Vec<PathBuf> {
     let mut all = vec![root().join("README.md")];
     below(&root().join("docs"), &mut all);
     all
 }
 
 /// Pages below a folder, in the order of their names; what mdBook makes of them is none.
-pub fn below(folder: &Path, all: &mut Vec<PathBuf>) {
+pub(crate) fn below(folder: &Path, all: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut entries: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
@@ -100,13 +100,13 @@ pub fn below(folder: &Path, all: &mut Vec<PathBuf>) {
 }
 
 /// `docs/x.md`.
-pub fn name(page: &Path) -> String {
+pub(crate) fn name(page: &Path) -> String {
     let name = page.strip_prefix(root()).expect("a page of the repository");
     name.to_str().expect("UTF-8").to_owned()
 }
 
 /// The blocks of a page.
-pub fn blocks(page: &Path) -> Vec<Block> {
+pub(crate) fn blocks(page: &Path) -> Vec<Block> {
     blocks_of(&name(page), &fs::read_to_string(page).expect("a page"))
 }
 

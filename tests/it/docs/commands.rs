@@ -67,7 +67,7 @@ const OTHERS: [&str; 48] = [
 const OTHER_OPTIONS: [&str; 4] = ["--timestamps", "--example", "--group-add", "--hostname"];
 
 /// The simple commands of a script, each in words.
-pub fn simple_commands(script: &str) -> Vec<Vec<String>> {
+pub(super) fn simple_commands(script: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     let mut text = String::new();
     let mut document: Option<String> = None;

@@ -1,7 +1,7 @@
 //! README.md, ARCHITECTURE.md and docs/: links lead somewhere, every page is in the book, error messages are those of the
 //! program, and the two front pages stay short. `commands` and `runs` hold what the pages tell readers to type to the truth.
 
-pub mod blocks;
+pub(crate) mod blocks;
 mod commands;
 mod runs;
 

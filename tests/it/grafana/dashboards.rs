@@ -15,7 +15,7 @@ const GRID: u64 = 24;
 /// The table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(crate) struct Table {
     pub variable: BTreeMap<String, Variable>,
     pub dashboard: Vec<Dashboard>,
     pub alert: Vec<Alert>,
@@ -23,7 +23,7 @@ pub struct Table {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Variable {
+pub(crate) struct Variable {
     pub label: String,
     pub sql: Option<String>,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Variable {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Dashboard {
+pub(crate) struct Dashboard {
     pub uid: String,
     pub title: String,
     pub description: String,
@@ -44,7 +44,7 @@ pub struct Dashboard {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Panel {
+pub(crate) struct Panel {
     pub title: String,
     pub kind: PanelKind,
     pub sql: String,
@@ -61,7 +61,7 @@ pub struct Panel {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PanelKind {
+pub(crate) enum PanelKind {
     Timeseries,
     Table,
     Stat,
@@ -69,7 +69,7 @@ pub enum PanelKind {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Alert {
+pub(crate) struct Alert {
     pub uid: String,
     pub title: String,
     pub sql: String,
@@ -82,13 +82,13 @@ pub struct Alert {
 }
 
 /// Reads the table.
-pub fn table() -> Table {
+pub(crate) fn table() -> Table {
     let text = fs::read_to_string(root().join("dist/grafana/dashboards.toml")).unwrap();
     toml::from_str(&text).unwrap()
 }
 
 /// The comment at the top of a file of SQL, and the text with its parts in place.
-pub fn sql(name: &str) -> (String, String) {
+pub(crate) fn sql(name: &str) -> (String, String) {
     let folder = root().join("sql/grafana");
     let text =
         fs::read_to_string(folder.join(name).with_extension("sql")).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -108,7 +108,7 @@ pub fn sql(name: &str) -> (String, String) {
 }
 
 /// Places of panels of these sizes, row by row.
-pub fn placed(sizes: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
+pub(crate) fn placed(sizes: impl Iterator<Item = (u64, u64)>) -> Vec<(u64, u64)> {
     let (mut x, mut y, mut row) = (0, 0, 0);
     let place = |(width, height): (u64, u64)| {
         if x + width > GRID {
@@ -132,7 +132,7 @@ fn spoken(column: &str) -> String {
 }
 
 /// How a kind of panel shows what it has; `text_mode` is a stat's.
-pub fn kind_and_options(kind: PanelKind, text_mode: &str) -> (&'static str, Value) {
+pub(crate) fn kind_and_options(kind: PanelKind, text_mode: &str) -> (&'static str, Value) {
     match kind {
         PanelKind::Timeseries => (
             "timeseries",
@@ -153,7 +153,7 @@ pub fn kind_and_options(kind: PanelKind, text_mode: &str) -> (&'static str, Valu
 }
 
 /// Lines with gaps: nothing is drawn over times without a value.
-pub fn lines_with_gaps() -> Value {
+pub(crate) fn lines_with_gaps() -> Value {
     json!({ "drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false })
 }
 
@@ -236,7 +236,12 @@ impl Variable {
 }
 
 /// A dashboard of panels, with the uid, title and description; `tag` joins it with those that it leads to.
-pub fn framed([uid, title, description]: [&str; 3], tag: &str, variables: Vec<Value>, panels: Vec<Value>) -> Value {
+pub(crate) fn framed(
+    [uid, title, description]: [&str; 3],
+    tag: &str,
+    variables: Vec<Value>,
+    panels: Vec<Value>,
+) -> Value {
     json!({
         "uid": uid,
         "title": title,
@@ -261,7 +266,7 @@ pub fn framed([uid, title, description]: [&str; 3], tag: &str, variables: Vec<Va
 
 impl Dashboard {
     /// The dashboard as Grafana imports it.
-    pub fn json(&self, variables: &BTreeMap<String, Variable>) -> Value {
+    pub(crate) fn json(&self, variables: &BTreeMap<String, Variable>) -> Value {
         let source = json!({
             "name": "datasource", "label": "ClickHouse", "type": "datasource", "query": PLUGIN, "refresh": 1, "hide": 0,
             "multi": false, "includeAll": false, "options": [],
@@ -311,7 +316,7 @@ impl Alert {
 }
 
 /// All files that are made of the table, by their paths below `dist/grafana/`.
-pub fn files() -> BTreeMap<String, String> {
+pub(crate) fn files() -> BTreeMap<String, String> {
     let table = table();
     let mut files = BTreeMap::new();
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap() + "\n";
@@ -330,7 +335,7 @@ pub fn files() -> BTreeMap<String, String> {
 }
 
 /// Asserts that a generated file is there as it is made; `MAILPULSE_BLESS` writes it.
-pub fn is_generated(name: &str, text: &str) {
+pub(crate) fn is_generated(name: &str, text: &str) {
     let path = path_of(name);
     if std::env::var_os("MAILPULSE_BLESS").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -343,6 +348,6 @@ pub fn is_generated(name: &str, text: &str) {
 }
 
 /// Where a file of the table belongs.
-pub fn path_of(name: &str) -> std::path::PathBuf {
+pub(crate) fn path_of(name: &str) -> std::path::PathBuf {
     Path::new(&root()).join("dist/grafana").join(name)
 }

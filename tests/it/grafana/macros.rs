@@ -3,7 +3,7 @@
 
 /// A time range and what is selected.
 #[derive(Debug, Clone)]
-pub struct View<'v> {
+pub(crate) struct View<'v> {
     pub from_ms: i64,
     pub to_ms: i64,
     pub interval_s: i64,
@@ -18,7 +18,7 @@ impl View<'_> {
     }
 
     /// The text that a server sees.
-    pub fn expand(&self, sql: &str) -> String {
+    pub(crate) fn expand(&self, sql: &str) -> String {
         let mut text = self.conditions(sql);
         while let Some((before, rest)) = text.split_once("${") {
             let (variable, after) = rest.split_once('}').expect("a variable's end");

@@ -1,8 +1,8 @@
 //! The dashboards for Grafana: made of one table, sound, and each panel's rows equal those of the named queries.
 
-pub mod dashboards;
-pub mod macros;
-pub mod prometheus;
+pub(crate) mod dashboards;
+pub(crate) mod macros;
+pub(crate) mod prometheus;
 mod types;
 
 use dashboards::{PanelKind, files, is_generated, path_of, sql, table};

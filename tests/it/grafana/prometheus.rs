@@ -105,7 +105,7 @@ fn metric_table() -> MetricTable {
 }
 
 /// All expressions, with every value of each variable, by the titles of their panels.
-pub fn expressions() -> Vec<(String, String)> {
+pub(crate) fn expressions() -> Vec<(String, String)> {
     let table = metric_table();
     let panels = table.dashboard.into_iter().flat_map(|dashboard| dashboard.panel);
     let variables: Vec<String> = table.variable.into_keys().collect();

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The night of the outage, with the week before it and a tenth of the mail.
-pub fn night() -> &'static Place {
+pub(crate) fn night() -> &'static Place {
     static NIGHT: LazyLock<Place> = LazyLock::new(|| {
         let place = Place::new();
         let spec = Outage2018 {
@@ -28,7 +28,7 @@ pub fn night() -> &'static Place {
 }
 
 /// A server, ended with its test.
-pub struct Served {
+pub(crate) struct Served {
     pub child: Child,
     pub port: u16,
     pub base: String,
@@ -44,12 +44,12 @@ impl Drop for Served {
 
 impl Served {
     /// `serve` on a free port, with more arguments.
-    pub fn start(place: &Place, args: &[&str]) -> Served {
+    pub(crate) fn start(place: &Place, args: &[&str]) -> Served {
         Served::by(place.command(), args)
     }
 
     /// The same by a program with its configuration.
-    pub fn by(mut command: Command, args: &[&str]) -> Served {
+    pub(crate) fn by(mut command: Command, args: &[&str]) -> Served {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)
@@ -71,31 +71,31 @@ impl Served {
     }
 
     /// A GET with these headers beside `Host`, unless they have one.
-    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         self.ask("GET", path, headers)
     }
 
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.get_with(path, &[])
     }
 
     /// A page, which must be there.
     #[track_caller]
-    pub fn page(&self, path: &str) -> String {
+    pub(crate) fn page(&self, path: &str) -> String {
         let reply = self.settled(path);
         assert_eq!(reply.status, 200, "{path}: {}", reply.body);
         reply.body
     }
 
     /// An answer as a browser gets it, which comes again when it is told to.
-    pub fn settled(&self, path: &str) -> Reply {
+    pub(crate) fn settled(&self, path: &str) -> Reply {
         let is_late = |reply: &Reply| reply.status == 503 && reply.body.contains("still being computed");
         let mut replies = (0..10).map(|_| self.get(path));
         replies.find(|reply| !is_late(reply)).expect("an answer in minutes")
     }
 
     /// Sends a request, and reads all of the answer.
-    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             request.push_str(&format!("Host: 127.0.0.1:{}\r\n", self.port));
@@ -109,7 +109,7 @@ impl Served {
     }
 
     /// Whether a stream more is refused.
-    pub fn streams_refused(&self) -> bool {
+    pub(crate) fn streams_refused(&self) -> bool {
         let mut stream = self.connect();
         stream
             .write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -120,7 +120,7 @@ impl Served {
     }
 
     /// A connection that waits a minute at most.
-    pub fn connect(&self) -> TcpStream {
+    pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
         stream
             .set_read_timeout(Some(Duration::from_secs(60)))
@@ -131,7 +131,7 @@ impl Served {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     headers: Vec<(String, String)>,
     pub body: String,
@@ -157,7 +157,7 @@ impl Reply {
     }
 
     /// A header's value; empty if there is none.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .iter()
             .find(|(own, _)| own == name)

@@ -13,4 +13,4 @@ mod reload;
 mod safety;
 mod zones;
 
-pub use http::{Served, night};
+pub(crate) use http::{Served, night};

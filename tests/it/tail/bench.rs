@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 /// Logs and a store.
-pub struct Bench {
+pub(crate) struct Bench {
     dir: TempDir,
     attribution: Attribution,
     spec: Arc<Spec>,
@@ -40,14 +40,14 @@ impl Progress for Unseen {
 }
 
 /// One life of a tail: dropping it is as good as a kill.
-pub struct Life<'b> {
+pub(crate) struct Life<'b> {
     bench: &'b Bench,
     follower: Follower<'b>,
     store: &'b Store,
 }
 
 /// A line that gives one event, and says by its sender which line it is.
-pub fn line(number: u64) -> String {
+pub(crate) fn line(number: u64) -> String {
     let (minute, second) = (number / 60 % 60, number % 60);
     format!(
         "2026-11-0{} {:02}:{minute:02}:{second:02} H=relay.example.org [192.0.2.9] F=<line-{number}@example.org> rejected \
@@ -58,12 +58,12 @@ pub fn line(number: u64) -> String {
 }
 
 /// Lines from one number up to before another.
-pub fn lines(numbers: std::ops::Range<u64>) -> String {
+pub(crate) fn lines(numbers: std::ops::Range<u64>) -> String {
     numbers.map(line).collect()
 }
 
 impl Bench {
-    pub fn new() -> Bench {
+    pub(crate) fn new() -> Bench {
         Bench {
             dir: tempfile::tempdir().expect("a temporary folder"),
             attribution: Attribution {
@@ -83,20 +83,20 @@ impl Bench {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// The store's folder.
-    pub fn store_path(&self) -> PathBuf {
+    pub(crate) fn store_path(&self) -> PathBuf {
         self.path("store")
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         fs::write(self.path(name), bytes).expect("written");
     }
 
-    pub fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn append(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let mut file = File::options()
             .append(true)
             .create(true)
@@ -105,11 +105,11 @@ impl Bench {
         file.write_all(bytes.as_ref()).expect("appended");
     }
 
-    pub fn rename(&self, from: &str, to: &str) {
+    pub(crate) fn rename(&self, from: &str, to: &str) {
         fs::rename(self.path(from), self.path(to)).expect("renamed");
     }
 
-    pub fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).expect("removed");
     }
 
@@ -117,18 +117,18 @@ impl Bench {
         clippy::disallowed_methods,
         reason = "files get the machine's time, and whether they are quiet is asked of it"
     )]
-    pub fn now_ms(&self) -> i64 {
+    pub(crate) fn now_ms(&self) -> i64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         now.as_millis() as i64 + self.ahead_ms.get()
     }
 
     /// The clock goes on.
-    pub fn wait_ms(&self, ms: i64) {
+    pub(crate) fn wait_ms(&self, ms: i64) {
         self.ahead_ms.set(self.ahead_ms.get() + ms);
     }
 
     /// What `mainlog*` stands for.
-    pub fn jobs(&self) -> Vec<Job> {
+    pub(crate) fn jobs(&self) -> Vec<Job> {
         let found = scan(&[self.path("mainlog*")], &self.run.source);
         let families = found
             .families
@@ -144,7 +144,7 @@ impl Bench {
     }
 
     /// A life of the tail.
-    pub fn life<T>(&self, live: impl FnOnce(&mut Life<'_>) -> T) -> T {
+    pub(crate) fn life<T>(&self, live: impl FnOnce(&mut Life<'_>) -> T) -> T {
         let store = create(&self.store_path());
         let mut life = Life {
             bench: self,
@@ -155,19 +155,19 @@ impl Bench {
     }
 
     /// How often each line was stored, by its number.
-    pub fn stored(&self) -> BTreeMap<u64, u64> {
+    pub(crate) fn stored(&self) -> BTreeMap<u64, u64> {
         let store = Store::open(&self.store_path()).expect("a store");
         stored(&store)
     }
 
     /// All of these lines stand in the store once, and no other.
     #[track_caller]
-    pub fn assert_once(&self, numbers: impl IntoIterator<Item = u64>) {
+    pub(crate) fn assert_once(&self, numbers: impl IntoIterator<Item = u64>) {
         assert_once(&self.stored(), numbers);
     }
 
     /// Sum over the logs: lines, events, ignored, unparsed.
-    pub fn counts(&self) -> [u64; 4] {
+    pub(crate) fn counts(&self) -> [u64; 4] {
         let store = Store::open(&self.store_path()).expect("a store");
         let mut sums = [0; 4];
         for log in store
@@ -220,7 +220,7 @@ fn stored(store: &Store) -> BTreeMap<u64, u64> {
 }
 
 #[track_caller]
-pub fn assert_once(stored: &BTreeMap<u64, u64>, numbers: impl IntoIterator<Item = u64>) {
+pub(crate) fn assert_once(stored: &BTreeMap<u64, u64>, numbers: impl IntoIterator<Item = u64>) {
     let wanted: std::collections::BTreeSet<u64> = numbers.into_iter().collect();
     let lost: Vec<_> = wanted
         .iter()
@@ -243,19 +243,19 @@ pub fn assert_once(stored: &BTreeMap<u64, u64>, numbers: impl IntoIterator<Item 
 
 impl Life<'_> {
     /// How many sources have been read to their end.
-    pub fn at_end(&self) -> usize {
+    pub(crate) fn at_end(&self) -> usize {
         self.follower.at_end().count()
     }
 
     /// A round that looks at names, and the one that it may ask for.
     #[track_caller]
-    pub fn scan(&mut self) -> Round {
+    pub(crate) fn scan(&mut self) -> Round {
         let round = self.try_scan();
         assert!(round.troubles.is_empty(), "{:?}", round.troubles);
         round
     }
 
-    pub fn try_scan(&mut self) -> Round {
+    pub(crate) fn try_scan(&mut self) -> Round {
         let stop = AtomicBool::new(false);
         self.follower
             .round(UtcMs::new(self.bench.now_ms()), Some(self.bench.jobs()), &stop)
@@ -263,14 +263,14 @@ impl Life<'_> {
 
     /// A round that looks at open files; if it asks for the names, they are looked at.
     #[track_caller]
-    pub fn look(&mut self) -> Round {
+    pub(crate) fn look(&mut self) -> Round {
         let (round, _) = self.try_look();
         assert!(round.troubles.is_empty(), "{:?}", round.troubles);
         round
     }
 
     /// The same, with whether the names were looked at.
-    pub fn try_look(&mut self) -> (Round, bool) {
+    pub(crate) fn try_look(&mut self) -> (Round, bool) {
         let stop = AtomicBool::new(false);
         let round = self.follower.round(UtcMs::new(self.bench.now_ms()), None, &stop);
         match round.wants_scan {
@@ -280,33 +280,33 @@ impl Life<'_> {
     }
 
     /// A round over the names that can be told to end.
-    pub fn scan_until(&mut self, stop: &AtomicBool) -> Round {
+    pub(crate) fn scan_until(&mut self, stop: &AtomicBool) -> Round {
         self.follower
             .round(UtcMs::new(self.bench.now_ms()), Some(self.bench.jobs()), stop)
     }
 
     /// A round over names that were looked at before.
-    pub fn round_over(&mut self, jobs: Vec<Job>) -> Round {
+    pub(crate) fn round_over(&mut self, jobs: Vec<Job>) -> Round {
         self.follower
             .round(UtcMs::new(self.bench.now_ms()), Some(jobs), &AtomicBool::new(false))
     }
 
-    pub fn open_files(&self) -> usize {
+    pub(crate) fn open_files(&self) -> usize {
         self.follower.open_files()
     }
 
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         self.store
     }
 
     #[track_caller]
-    pub fn assert_once(&self, numbers: impl IntoIterator<Item = u64>) {
+    pub(crate) fn assert_once(&self, numbers: impl IntoIterator<Item = u64>) {
         assert_once(&stored(self.store), numbers);
     }
 }
 
 /// All that a round told of files.
-pub fn told(round: &Round) -> String {
+pub(crate) fn told(round: &Round) -> String {
     let problems = round.reports.iter().flat_map(|report| &report.problems);
     problems
         .map(|problem| format!("{}: {}\n", problem.path.display(), problem.what))

@@ -2,7 +2,7 @@
 //! and the real process under `kill -9`.
 
 mod backup;
-pub mod bench;
+pub(crate) mod bench;
 mod blind;
 mod clocks;
 mod compaction;
@@ -14,5 +14,5 @@ mod faults_store;
 mod logrotate;
 mod metrics;
 mod model;
-pub mod process;
+pub(crate) mod process;
 mod zones;

@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 const SOURCE: &str = "[[source]]\nkind = \"exim\"\npaths = [\"logs/mainlog*\"]\nhost = \"mx1\"\n";
 
 /// A place that follows `logs/mainlog*`.
-pub fn place(more: &str) -> Place {
+pub(crate) fn place(more: &str) -> Place {
     let place = Place::with(&format!("{KEEP}{SOURCE}[tail]\npoll_ms = 200\nrescan_s = 1\n{more}"));
     place.write("logs/mainlog", "");
     place
 }
 
-pub fn start(place: &Place) -> Child {
+pub(crate) fn start(place: &Place) -> Child {
     spawn(place, place.command())
 }
 
@@ -46,13 +46,13 @@ fn spawn(place: &Place, mut command: Command) -> Child {
     command.stderr(words).spawn().expect("tail starts")
 }
 
-pub fn append(path: &Path, text: &str) {
+pub(crate) fn append(path: &Path, text: &str) {
     let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
 /// How often each line was stored.
-pub fn stored(place: &Place) -> BTreeMap<u64, u64> {
+pub(crate) fn stored(place: &Place) -> BTreeMap<u64, u64> {
     let rows = place.sql("SELECT sender_local, COUNT(*) AS n FROM events GROUP BY sender_local");
     let number = |row: &serde_json::Value| {
         let name = row["sender_local"].as_str().unwrap();
@@ -67,7 +67,7 @@ pub fn stored(place: &Place) -> BTreeMap<u64, u64> {
 
 /// Waits until the store has so many events; how long it took.
 #[track_caller]
-pub fn wait_for(place: &Place, events: i64) -> Duration {
+pub(crate) fn wait_for(place: &Place, events: i64) -> Duration {
     let begin = Instant::now();
     let mut seen = -1;
     while begin.elapsed() < Duration::from_secs(30) {
@@ -195,7 +195,7 @@ fn a_silent_log_that_is_read_to_its_end_is_told_from_one_that_is_not_read() {
 }
 
 /// Writes lines and rotates the log, until it is told to end.
-pub fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
+pub(crate) fn write_and_rotate(place: &Place, end: &AtomicBool, written: &AtomicU64) {
     let log = place.path("logs/mainlog");
     let mut at = 0;
     let mut turn = 0_u64;

@@ -14,4 +14,5 @@ mod quantiles;
 mod rows;
 mod spec;
 
-pub use spec::{Reduction, RowStep, ScanFile, ScanPart, ScanTest, Summary, TableScan, WEIGHT};
+pub(crate) use spec::WEIGHT;
+pub use spec::{Reduction, RowStep, ScanFile, ScanPart, ScanTest, Summary, TableScan};

@@ -4,7 +4,7 @@ use super::spec::WEIGHT;
 use crate::model::time::UtcMs;
 use crate::store::batch::NONE;
 use crate::store::columnar::ColumnarError;
-use crate::store::columnar::any::AnyColumn;
+use crate::store::columnar::any_column::AnyColumn;
 use crate::store::columnar::read::SegmentReader;
 use polars::prelude::{Column as PlColumn, DataFrame, NamedFrom, Series};
 use rustc_hash::{FxHashMap, FxHashSet};

@@ -46,7 +46,7 @@ pub struct RowStep {
 }
 
 /// Column of a row's weight: for how many rows it stands.
-pub const WEIGHT: &str = "weight";
+pub(crate) const WEIGHT: &str = "weight";
 
 /// What becomes of the rows of a scan.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ pub enum ScanPart {
 
 impl TableScan {
     /// All rows of some columns, under their own names.
-    pub fn of_rows(name: &str, columns: Vec<String>) -> TableScan {
+    pub(crate) fn of_rows(name: &str, columns: Vec<String>) -> TableScan {
         TableScan {
             name: name.to_owned(),
             columns: columns.into_iter().map(|column| (column.clone(), column)).collect(),

@@ -27,7 +27,7 @@ use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
 use crate::web::links::Links;
 use crate::web::overview::{Overview, overview};
-use crate::web::waiting::waiting;
+use crate::web::waiting_mail::waiting;
 use axum::extract::State;
 use axum::response::Response;
 use std::sync::Arc;

@@ -209,7 +209,6 @@ fn pack_group(group: &[u32; 8], width: u32, out: &mut Vec<u8>) {
     out.truncate(out.len() - (32 - width as usize));
 }
 
-/// DELTA_BINARY_PACKED.
 pub(super) fn deltas(values: impl ExactSizeIterator<Item = i64>, out: &mut Vec<u8>) {
     let mut values = values;
     for number in [BLOCK, BLOCK / MINIBLOCK, values.len()] {

@@ -12,21 +12,21 @@ const TEXT_MAX: usize = 4_000;
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TerminalLook {
+pub(crate) struct TerminalStyle {
     /// The sixteen colours of every terminal.
     pub has_colours: bool,
     /// Nothing beyond ASCII.
     pub is_ascii: bool,
 }
 
-impl TerminalLook {
+impl TerminalStyle {
     /// By the environment: `NO_COLOR`, `TERM`, and the character set of the locale.
     #[must_use]
-    pub fn of_environment(variable: impl Fn(&str) -> Option<String>) -> TerminalLook {
+    pub(crate) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> TerminalStyle {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
         let locale = locale.unwrap_or_default().to_lowercase();
-        TerminalLook {
+        TerminalStyle {
             has_colours: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| !term.ends_with("-m")),
             is_ascii: !(locale.contains("utf-8") || locale.contains("utf8")),
         }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_environment_decides_on_colours_and_characters() {
         let of = |pairs: &[(&str, &str)]| {
-            let look = TerminalLook::of_environment(|name| {
+            let look = TerminalStyle::of_environment(|name| {
                 let found = pairs.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
             });

@@ -7,10 +7,10 @@ const FIRST_RUNG: u64 = 2048;
 const RUNG_BYTES: usize = 24;
 
 /// A content offset and the hash of the 64 bytes before it.
-pub type Rung = (u64, [u8; 16]);
+pub(crate) type Rung = (u64, [u8; 16]);
 
 /// The lowest rung above an offset.
-pub fn next_rung(after: u64) -> u64 {
+pub(crate) fn next_rung(after: u64) -> u64 {
     if after < FIRST_RUNG {
         return FIRST_RUNG;
     }
@@ -38,7 +38,7 @@ impl Marks {
     }
 
     /// The highest rung that lies within the first `len` bytes.
-    pub fn highest_within(&self, len: u64) -> Option<Rung> {
+    pub(crate) fn highest_within(&self, len: u64) -> Option<Rung> {
         self.iter().take_while(|rung| rung.0 <= len).last()
     }
 

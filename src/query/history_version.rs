@@ -9,7 +9,7 @@ const FINE_DAYS: i64 = 2;
 
 /// What a history was like, by minutes. It stays small: it is written down with each snapshot of the detection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HistoryMark {
+pub enum HistoryVersion {
     /// The embedded store numbers its commits: from each of these minutes on, all was read that a commit up to the number
     /// had stored.
     Commits(Vec<(Minute, i64)>),
@@ -26,11 +26,11 @@ pub struct Digests {
     pub days: BTreeMap<CivilDay, i64>,
 }
 
-impl HistoryMark {
+impl HistoryVersion {
     /// The rows from a minute on were read again, when the history was as `fresh` says.
-    pub fn read_from(&mut self, from: Minute, fresh: HistoryMark) {
+    pub fn read_from(&mut self, from: Minute, fresh: HistoryVersion) {
         match (self, fresh) {
-            (HistoryMark::Commits(all), HistoryMark::Commits(fresh)) => {
+            (HistoryVersion::Commits(all), HistoryVersion::Commits(fresh)) => {
                 let number = fresh.last().map_or(0, |(_, number)| *number);
                 all.retain(|(begin, _)| *begin < from);
                 all.push((from, number));
@@ -40,7 +40,7 @@ impl HistoryMark {
                     all[0].1 = all[0].1.min(number);
                 }
             }
-            (HistoryMark::Digests(all), HistoryMark::Digests(fresh)) => all.read_from(from, fresh),
+            (HistoryVersion::Digests(all), HistoryVersion::Digests(fresh)) => all.read_from(from, fresh),
             // Of another history: all of it is as it is now.
             (mark, fresh) => *mark = fresh,
         }
@@ -111,8 +111,8 @@ mod tests {
         Minute::new(minute)
     }
 
-    fn digests(minutes: impl IntoIterator<Item = (Minute, i64)>) -> HistoryMark {
-        HistoryMark::Digests(Digests {
+    fn digests(minutes: impl IntoIterator<Item = (Minute, i64)>) -> HistoryVersion {
+        HistoryVersion::Digests(Digests {
             minutes: minutes.into_iter().collect(),
             days: BTreeMap::new(),
         })
@@ -120,17 +120,20 @@ mod tests {
 
     #[test]
     fn commits_are_known_by_the_minute_and_beyond_a_day_together() {
-        let mut mark = HistoryMark::Commits(vec![(Minute::MIN, 3)]);
+        let mut mark = HistoryVersion::Commits(vec![(Minute::MIN, 3)]);
         for minute in 0..3 * DAY_MIN {
-            mark.read_from(at(minute), HistoryMark::Commits(vec![(Minute::MIN, 10 + minute)]));
+            mark.read_from(at(minute), HistoryVersion::Commits(vec![(Minute::MIN, 10 + minute)]));
         }
-        let HistoryMark::Commits(all) = &mark else { panic!() };
+        let HistoryVersion::Commits(all) = &mark else { panic!() };
         assert_eq!(all[0], (Minute::MIN, 3));
         assert_eq!(all.last(), Some(&(at(3 * DAY_MIN - 1), 10 + 3 * DAY_MIN - 1)));
         assert!(all.len() <= DAY_MIN as usize + 3, "{}", all.len());
         // Read again from a minute on: what is known of later ones is that.
-        mark.read_from(at(3 * DAY_MIN - 60), HistoryMark::Commits(vec![(Minute::MIN, 99_999)]));
-        let HistoryMark::Commits(all) = &mark else { panic!() };
+        mark.read_from(
+            at(3 * DAY_MIN - 60),
+            HistoryVersion::Commits(vec![(Minute::MIN, 99_999)]),
+        );
+        let HistoryVersion::Commits(all) = &mark else { panic!() };
         assert_eq!(all.last(), Some(&(at(3 * DAY_MIN - 60), 99_999)));
     }
 
@@ -142,7 +145,7 @@ mod tests {
             let minutes = day * DAY_MIN..(day + 1) * DAY_MIN;
             mark.read_from(at(minutes.start), digests(minutes.map(rows)));
         }
-        let HistoryMark::Digests(was) = &mark else { panic!() };
+        let HistoryVersion::Digests(was) = &mark else { panic!() };
         assert_eq!((was.days.len(), was.minutes.len()), (3, 3 * DAY_MIN as usize));
         assert_eq!(was.first_difference(was, Minute::MIN, Minute::MAX), None);
         let mut now = was.clone();

@@ -46,7 +46,7 @@ impl Copies {
 }
 
 /// Copies the catalogue, if that is due. What was read is committed, whatever becomes of it.
-pub fn copy_catalogue(store: &Store) {
+pub(crate) fn copy_catalogue(store: &Store) {
     if let Err(error) = store.copy_catalogue(now_ms()) {
         tracing::warn!("cannot copy the catalogue: {}", error);
     }

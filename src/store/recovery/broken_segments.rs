@@ -32,7 +32,7 @@ pub struct Mended {
 ///
 /// # Errors
 /// The store cannot be written.
-pub fn repair_segments(store: &Store) -> Result<Mended, StoreError> {
+pub(crate) fn repair_segments(store: &Store) -> Result<Mended, StoreError> {
     let mut mended = Mended::default();
     for segment in store.segments().all()? {
         mended.segments += 1;

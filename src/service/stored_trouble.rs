@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const NOTE_AGAIN: Duration = Duration::from_secs(60);
 
 /// What is kept of one part.
-pub(crate) struct LastingNote {
+pub(crate) struct StoredTrouble {
     folder: PathBuf,
     topic: &'static str,
     /// What is kept now, and since when it is.
@@ -17,10 +17,10 @@ pub(crate) struct LastingNote {
     clean: bool,
 }
 
-impl LastingNote {
+impl StoredTrouble {
     /// Under a topic, in a store.
     pub(crate) fn new(folder: PathBuf, topic: &'static str) -> Self {
-        LastingNote {
+        StoredTrouble {
             folder,
             topic,
             kept: None,

@@ -1,7 +1,7 @@
 //! What a file of events says of itself: whose rows it has, of which day, and which they are. For catalogues that were lost.
 
 use super::ColumnarError;
-use super::any::AnyColumn;
+use super::any_column::AnyColumn;
 use super::rewrite::EventColumns;
 use crate::model::queue_id::QueueId;
 use crate::model::time::{CivilDay, UtcMs};
@@ -107,7 +107,7 @@ fn orphans(rows: &EventColumns) -> Result<Vec<QueueId>, ColumnarError> {
 }
 
 /// The segment at `path` without some of its rows; `keep` says of each whether it stays.
-pub fn thinned(path: &Path, keep: &[bool]) -> Result<super::EncodedSegment, ColumnarError> {
+pub(crate) fn thinned(path: &Path, keep: &[bool]) -> Result<super::EncodedSegment, ColumnarError> {
     let rows: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
     EventColumns::read(path)?.only(&rows).encode()
 }

@@ -34,8 +34,6 @@ const WEEKS: i64 = 4;
 const BLIND_MS: i64 = 5 * MINUTE_MS;
 /// Alarms whose cost is computed.
 const JUDGED: usize = 20;
-/// Mails that may wait.
-const MAILS_MAX: usize = 1_000_000;
 
 /// What was asked.
 #[derive(Debug, Clone, Copy)]
@@ -182,7 +180,7 @@ pub(crate) fn mail_report(
     let services = volumes(store, &rates_question, &rates)?;
     let total = total_of(&services);
     let (alarms, names) = alarms(store, kept, options, window, known_ms)?;
-    let waiting = backlog(store, BacklogQuestion::at(window.until_ms, MAILS_MAX)).ok();
+    let waiting = backlog(store, BacklogQuestion::at(window.until_ms)).ok();
     let inside = |mark: &&WorkMark| (window.since_ms..window.until_ms).contains(&mark.at_ms);
     Ok(MailReport {
         window,

@@ -2,7 +2,7 @@
 
 use super::graph::bucket_ms;
 use super::output::{self, Format};
-use crate::analysis::backlog::{BacklogQuestion, Group, QueueBacklog, QueueBy, Waiting, backlog};
+use crate::analysis::backlog::{BacklogQuestion, Group, QueueBacklog, QueueBy, WAITING_MAILS_MAX, Waiting, backlog};
 use crate::analysis::present::{end_of, span};
 use crate::clock::now_ms;
 use crate::model::human;
@@ -35,7 +35,7 @@ pub(super) struct QueueArgs {
     #[arg(long, value_enum)]
     by: Option<QueueByArg>,
     /// Refuse to answer if more mails wait: each takes memory
-    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = WAITING_MAILS_MAX, value_parser = clap::value_parser!(u32).range(1..))]
     mails_max: u32,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]

@@ -22,9 +22,6 @@ use crate::setup::planned::planned;
 use crate::store::segments::Incomplete;
 use anyhow::{Context as _, Result};
 
-/// Mails that may wait at once: more are not counted here, and `mailpulse queue` says how to.
-const MAILS_MAX: usize = 500_000;
-
 /// A store, embedded or a ClickHouse.
 pub(crate) struct LocalBoard {
     setup: Setup,
@@ -93,7 +90,7 @@ impl LocalBoard {
         let clock = self.clock();
         let judgement = self.judge.at(store, clock.now_ms, clock.is_standing)?;
         let overview = overview_of(store, &self.config, &self.kept, judgement, clock)?;
-        let waiting = backlog(store, BacklogQuestion::at(overview.end_ms, MAILS_MAX));
+        let waiting = backlog(store, BacklogQuestion::at(overview.end_ms));
         let (waiting, lacks) = match waiting {
             Ok(waiting) => (waiting, None),
             Err(why) => (

@@ -10,8 +10,6 @@ use crate::model::time::UtcMs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Mails that may wait.
-const MAILS_MAX: usize = 200_000;
 /// Who asks waits so long for a count that has begun.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The same of who asks once, and has nothing to show meanwhile.
@@ -60,7 +58,7 @@ async fn counted(answers: Arc<Answers>, at_ms: Option<UtcMs>) -> Option<Arc<Stor
         let asked = answers.ask(key, move |asker| {
             let end_ms = end_of_time(asker)?.at_ms;
             let at_ms = at_ms.unwrap_or(end_ms).min(end_ms);
-            let backlog = backlog(asker.store(), BacklogQuestion::at(at_ms, MAILS_MAX)).ok();
+            let backlog = backlog(asker.store(), BacklogQuestion::at(at_ms)).ok();
             Ok(CountedQueues { at_ms, backlog })
         });
         match asked.await {

@@ -22,6 +22,9 @@ use std::hash::BuildHasher as _;
 /// How far back a mail is looked for that waits: MTAs give up after days, what is frozen stays for weeks.
 pub(crate) const BEFORE_MS: i64 = 35 * DAY_MS;
 
+/// Mails that may wait at once, unless somebody asks for more: each takes about 500 bytes of memory.
+pub const WAITING_MAILS_MAX: u32 = 500_000;
+
 /// Minutes of which the drain is judged.
 const MINUTES: usize = 1440;
 
@@ -72,13 +75,13 @@ pub(crate) struct BacklogQuestion {
 }
 
 impl BacklogQuestion {
-    /// What waits at a moment (UTC milliseconds), by service and relay.
-    pub(crate) fn at(at_ms: UtcMs, mails_max: usize) -> Self {
+    /// What waits at a moment (UTC milliseconds), by service and relay, as far as the usual limit goes.
+    pub fn at(at_ms: UtcMs) -> Self {
         BacklogQuestion {
             at_ms,
             since_ms: None,
             by: QueueBy::Queue,
-            mails_max,
+            mails_max: WAITING_MAILS_MAX as usize,
         }
     }
 
@@ -192,8 +195,8 @@ fn unfinished(store: &dyn MailHistory, window: Window, mails_max: usize) -> Resu
         }
         if stays.len() > mails_max {
             return Err(QueryError::Question(format!(
-                "more than {mails_max} mails wait in their queues at once; --mails-max raises this limit, at about 500 bytes of \
-                 memory a mail"
+                "more than {mails_max} mails wait in their queues at once; `mailpulse queue --mails-max` raises this limit, at \
+                 about 500 bytes of memory a mail"
             )));
         }
     }

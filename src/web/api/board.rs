@@ -21,7 +21,7 @@ pub(super) async fn board(State(app): State<Arc<App>>) -> Response {
     let lacks = match &counted {
         None => Some("What waits in the queues has not been counted yet."),
         Some(found) if found.value.backlog.is_none() => {
-            Some("More mails wait than are counted here; `mailpulse queue` counts them.")
+            Some("More mails wait than are counted here; `mailpulse queue --mails-max` counts them.")
         }
         Some(_) => None,
     };

@@ -23,7 +23,7 @@ pub(super) fn queue_table(
         None => (String::new(), "It is being counted: load the page again in a moment."),
         Some(CountedQueues { backlog: None, .. }) => (
             String::new(),
-            "More mails wait than this page counts: see mailpulse queue.",
+            "More mails wait than this page counts: mailpulse queue --mails-max counts them.",
         ),
         Some(CountedQueues { at_ms, .. }) => {
             let at = links.zone().clock(*at_ms);

@@ -110,6 +110,17 @@ pub(crate) fn blocks(page: &Path) -> Vec<Block> {
     blocks_of(&name(page), &fs::read_to_string(page).expect("a page"))
 }
 
+/// The commands of a plain text: its indented lines.
+pub fn indented(place: &str, text: &str) -> Block {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    Block {
+        place: place.to_owned(),
+        language: "sh".to_owned(),
+        marks: Vec::new(),
+        text: lines.map(|line| format!("{line}\n")).collect(),
+    }
+}
+
 fn blocks_of(page: &str, text: &str) -> Vec<Block> {
     let mut all = Vec::new();
     let mut open: Option<(usize, Block)> = None;

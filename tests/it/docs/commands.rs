@@ -1,6 +1,6 @@
 //! Every command of the documentation is one that the program takes, and every configuration one that it loads.
 
-use super::blocks::{Block, below, blocks, name, pages};
+use super::blocks::{Block, below, blocks, indented, name, pages};
 use super::prose;
 use crate::logs::root;
 use clap::error::ErrorKind;
@@ -12,7 +12,8 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Other programs that the documentation calls.
-const OTHERS: [&str; 48] = [
+const OTHERS: [&str; 50] = [
+    "adduser",
     "amtool",
     "apt-get",
     "cargo",
@@ -33,6 +34,7 @@ const OTHERS: [&str; 48] = [
     "git",
     "grep",
     "head",
+    "install",
     "journalctl",
     "jq",
     "kill",
@@ -172,6 +174,38 @@ fn every_command_in_a_block_is_one_that_the_program_takes() {
     let commands = shell.iter().flat_map(|block| simple_commands(&block.commands()));
     let ours = commands.filter(|words| words[0] == "mailpulse").count();
     assert!(ours > 80, "{ours} commands");
+}
+
+/// What the Debian package says first: its commands are taken, and what it names is in the package.
+#[test]
+fn the_packages_first_page_names_what_is_there() {
+    let text = fs::read_to_string(root().join("dist/debian/README.Debian")).expect("a page");
+    let commands = indented("README.Debian", &text);
+    let quoted = text.split('"').skip(1).step_by(2);
+    let quoted: String = quoted
+        .filter(|span| span.starts_with("mailpulse "))
+        .map(|span| format!("    {}\n", span.split_whitespace().collect::<Vec<_>>().join(" ")))
+        .collect();
+    let quoted = indented("README.Debian", &quoted);
+    for block in [&commands, &quoted] {
+        assert!(block.text.contains("mailpulse"), "no commands: {}", block.text);
+        let faults = faults(block);
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+    let words = text
+        .split_whitespace()
+        .map(|word| word.trim_matches([',', '.', '(', ')', ':', '"']));
+    let mut named = BTreeSet::new();
+    for word in words {
+        if word.ends_with(".service") {
+            named.insert(format!("dist/systemd/{word}"));
+        } else if word.starts_with("docs/") {
+            named.insert(word.to_owned());
+        }
+    }
+    assert!(named.len() >= 6, "{named:?}");
+    let missing: Vec<&String> = named.iter().filter(|name| !root().join(name).is_file()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -352,10 +352,22 @@ fn migrate(setup: &Setup, dry_run: bool, cluster: Option<&str>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a store had before `ship` was set is posted by who writes to it first; nobody may have since.
+fn begin_shipping(setup: &Setup, config: &Config) -> Result<()> {
+    let store = setup.open_store(config)?;
+    let is_due = config.store.ship.is_some() && !store.outbox().has_begun()? && !store.outbox().is_undecided()?;
+    drop(store);
+    if is_due {
+        drop(setup.create_store(config)?);
+    }
+    Ok(())
+}
+
 fn ship(setup: &Setup, once: bool, retry_refused: bool) -> Result<ExitCode> {
     let config = setup.config()?;
     crate::setup::embedded(&config)?;
     let to = place(&config)?;
+    begin_shipping(setup, &config)?;
     let options = setup.clickhouse_options(&config)?;
     let mut shipper = match Shipper::open(&config.store.folder, &to, &options, config.store.retain_days) {
         // A running `tail` does the rest.

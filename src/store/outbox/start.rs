@@ -21,6 +21,14 @@ impl Outbox<'_> {
         Ok(numbers::get(&self.catalogue.connection(), names::UNDECIDED)? != 0)
     }
 
+    /// Whether what was there has been posted, so that what is committed is.
+    ///
+    /// # Errors
+    /// The catalogue cannot be read.
+    pub fn has_begun(&self) -> Result<bool, StoreError> {
+        Ok(numbers::get(&self.catalogue.connection(), names::SHIPPING)? != 0)
+    }
+
     /// The first time, what is there already is posted.
     pub(in crate::store) fn start(&self) -> Result<(), StoreError> {
         let folder = outbox_folder(self.store);

@@ -19,6 +19,7 @@ mod profile;
 mod questions;
 mod relabelling;
 mod repaired;
+mod restored;
 mod rollups;
 mod schema;
 mod sending;

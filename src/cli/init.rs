@@ -51,6 +51,7 @@ pub(super) fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
         output::verbatim(proposal.text.trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
+    make_folder_of(&args.file)?;
     let mut options = std::fs::File::options();
     options
         .write(true)
@@ -70,6 +71,18 @@ pub(super) fn run(_setup: &Setup, args: &InitArgs) -> Result<ExitCode> {
         args.file.display()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder that a configuration is to lie in: systemd makes /etc/mailpulse, and only when a unit starts. Folders above it
+/// are not made, because a name that is mistyped is one of these.
+fn make_folder_of(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.map(|folder| (folder, std::fs::create_dir(folder))) {
+        Some((folder, Err(error))) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| folder.display().to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_there(file: &Path) -> Error {

@@ -2,12 +2,13 @@
 
 use crate::lab;
 use crate::logs::{passed_on_at, simulated, text};
-use crate::util::{KEEP, KEEP_ALONE, Place, Reserved, now_ms, stop};
+use crate::util::{KEEP, KEEP_ALONE, Place, Reserved, Run, now_ms, stop};
 use crate::watch::{ONCE, begun};
 use crate::webhook::hook;
 use serde_json::Value;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,28 @@ fn a_log_that_the_user_of_the_daemons_may_not_read_is_named() {
     fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
     let run = place.run(&[&DOCTOR[..], args].concat()).ends(1);
     assert!(!run.out.contains("may not read it"), "{}", run.out);
+}
+
+/// Somebody who is not in the logs' group, beside a service that is: `paths` are right.
+#[test]
+fn who_may_not_enter_the_folder_of_the_logs_is_not_sent_to_the_configuration() {
+    let place = Place::with(&format!("{KEEP}{SOURCE}"));
+    place.write("logs/mainlog", recent());
+    fs::set_permissions(place.path(""), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(place.path("logs"), Permissions::from_mode(0o000)).unwrap();
+    // The build folder is often below a home of mode 0700.
+    let program = place.path("mailpulse");
+    fs::copy(crate::util::PROGRAM, &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["--config", "mailpulse.toml"]).args(DOCTOR);
+    command.current_dir(place.path(""));
+    if lab::is_root() {
+        command.uid(65_534).gid(65_534);
+    }
+    let run = Run::of(command.output().unwrap()).ends(1);
+    fs::set_permissions(place.path("logs"), Permissions::from_mode(0o755)).unwrap();
+    let next = run.out.lines().nth(1).unwrap_or_default();
+    assert!(next.contains("run it as root"), "{}", run.out);
 }
 
 #[test]

@@ -527,3 +527,23 @@ fn man_and_the_shells_find_no_fault() {
         assert_eq!(checked.err, "", "{shell}");
     }
 }
+
+/// The first command after an installation: systemd makes /etc/mailpulse, and only when a unit starts.
+#[test]
+fn init_makes_the_folder_of_a_configuration_and_none_above_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("machine");
+    std::fs::create_dir(&empty).unwrap();
+    let init = |file: &str| {
+        let file = folder.path().join(file);
+        let mut command = Command::new(PROGRAM);
+        command.arg("init").arg(&file).arg("--root").arg(&empty);
+        (Run::of(command.output().unwrap()), file)
+    };
+    let (run, file) = init("etc-mailpulse/mailpulse.toml");
+    run.ends(0);
+    assert!(file.is_file());
+    let (run, file) = init("a/name/mistyped.toml");
+    run.ends(2).says(&["a/name: No such file or directory"]);
+    assert!(!file.ancestors().nth(2).unwrap().exists());
+}

@@ -101,10 +101,8 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<Co
         };
         warnings.push(match closed_folder(glob.as_str()) {
             // A plain path's reason says it already.
-            Some(why) if glob.as_str().contains(['*', '?', '[', '{']) => {
-                WarningTopic::Folder.says(format!("{words}; {why}"))
-            }
-            Some(_) => WarningTopic::Folder.says(words),
+            Some((topic, why)) if glob.as_str().contains(['*', '?', '[', '{']) => topic.says(format!("{words}; {why}")),
+            Some((topic, _)) => topic.says(words),
             None => WarningTopic::Paths.says(words),
         });
     }
@@ -112,7 +110,7 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<Co
 }
 
 /// Why nothing can be found in the folder that a glob names, if that is so.
-fn closed_folder(glob: &str) -> Option<String> {
+fn closed_folder(glob: &str) -> Option<(WarningTopic, String)> {
     let is_plain = |part: &Component| {
         !part
             .as_os_str()
@@ -124,8 +122,18 @@ fn closed_folder(glob: &str) -> Option<String> {
     let folder: PathBuf = path.parent()?.components().take_while(is_plain).collect();
     let error = std::fs::read_dir(&folder).err()?;
     Some(match error.kind() {
-        ErrorKind::NotFound => format!("the folder {} does not exist", folder.display()),
-        _ => format!("the folder {}: {error}", folder.display()),
+        ErrorKind::NotFound => (
+            WarningTopic::Folder,
+            format!("the folder {} does not exist", folder.display()),
+        ),
+        ErrorKind::PermissionDenied => (
+            WarningTopic::ClosedFolder,
+            format!("the folder {}: {error}", folder.display()),
+        ),
+        _ => (
+            WarningTopic::Folder,
+            format!("the folder {}: {error}", folder.display()),
+        ),
     })
 }
 

@@ -5,8 +5,10 @@
 pub(crate) enum WarningTopic {
     /// The text of the configuration.
     Text,
-    /// A folder of logs that does not exist, or may not be entered.
+    /// A folder of logs that does not exist.
     Folder,
+    /// A folder of logs that this user may not enter.
+    ClosedFolder,
     /// A path that no file matches.
     Paths,
     /// What the lines of a log are.

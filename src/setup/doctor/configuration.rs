@@ -46,6 +46,14 @@ pub(super) fn of(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -
     for warning in &found.warnings {
         let (area, id, next) = match warning.topic {
             WarningTopic::Text => (FaultArea::Configuration, "configuration", check()),
+            WarningTopic::ClosedFolder => (
+                FaultArea::Permissions,
+                "folder_closed",
+                NextStep::Words(
+                    "run it as root, to see what the service's user may read; or join the group of this folder (often adm)"
+                        .to_owned(),
+                ),
+            ),
             WarningTopic::Folder => (FaultArea::Permissions, "folder_missing", correct("paths")),
             WarningTopic::Paths => (FaultArea::Permissions, "no_file_matches", correct("paths")),
             WarningTopic::Kind => (FaultArea::Parsing, "kind_mismatch", correct("kind")),

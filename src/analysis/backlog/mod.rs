@@ -23,7 +23,7 @@ use std::hash::BuildHasher as _;
 pub(crate) const BEFORE_MS: i64 = 35 * DAY_MS;
 
 /// Mails that may wait at once, unless somebody asks for more: each takes about 500 bytes of memory.
-pub const WAITING_MAILS_MAX: u32 = 500_000;
+pub(crate) const WAITING_MAILS_MAX: u32 = 500_000;
 
 /// Minutes of which the drain is judged.
 const MINUTES: usize = 1440;
@@ -76,7 +76,7 @@ pub(crate) struct BacklogQuestion {
 
 impl BacklogQuestion {
     /// What waits at a moment (UTC milliseconds), by service and relay, as far as the usual limit goes.
-    pub fn at(at_ms: UtcMs) -> Self {
+    pub(crate) fn at(at_ms: UtcMs) -> Self {
         BacklogQuestion {
             at_ms,
             since_ms: None,

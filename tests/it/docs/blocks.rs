@@ -111,7 +111,7 @@ pub(crate) fn blocks(page: &Path) -> Vec<Block> {
 }
 
 /// The commands of a plain text: its indented lines.
-pub fn indented(place: &str, text: &str) -> Block {
+pub(crate) fn indented(place: &str, text: &str) -> Block {
     let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
     Block {
         place: place.to_owned(),

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs the block of the page that is for a test, on the store of a place.
-pub fn run(place: &Place, test: &str) -> Run {
+pub(crate) fn run(place: &Place, test: &str) -> Run {
     Run::of(shell(place, test).output().expect("bash starts"))
 }
 
 /// The same, not started yet.
-pub fn shell(place: &Place, test: &str) -> Command {
+pub(crate) fn shell(place: &Place, test: &str) -> Command {
     let blocks: Vec<Block> = blocks(&root().join("docs/backup.md"));
     let mut meant = blocks.iter().filter(|block| block.value("test") == Some(test));
     let block = meant

@@ -1,8 +1,8 @@
 //! Following logs: every fault of tailing by its name, a model that does all of it in any order, the real logrotate,
 //! and the real process under `kill -9`.
 
-pub mod backup;
-pub mod bench;
+pub(crate) mod backup;
+pub(crate) mod bench;
 mod blind;
 mod clocks;
 mod compaction;

@@ -5,10 +5,11 @@ use crate::ingest::spec::{Grammar, Spec};
 use crate::ingest::{Job, LineHosts};
 use crate::source::journal::JournalSource;
 use crate::source::scan::scan;
-use crate::source::{Family, Found, Limits};
+use crate::source::{Family, Found, Limits, SourceError};
 use anyhow::{Result, anyhow, bail};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub(crate) struct Plan {
     pub jobs: Vec<Job>,
     /// Problems, safe to go on.
     pub problems: Vec<String>,
+    /// Files among them that are there, and that this user may not read.
+    pub refused: Vec<PathBuf>,
 }
 
 impl Plan {
@@ -47,6 +50,7 @@ pub(crate) fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, l
     let found = scan(&paths, limits);
     let mut plan = Plan::default();
     plan.problems.extend(found.errors.iter().map(ToString::to_string));
+    plan.refused.extend(found.errors.iter().filter_map(refused));
     let mut jobs = Jobs::new();
     for family in found.families {
         for (host, spec, family) in split(config, family, &unnamed) {
@@ -73,6 +77,14 @@ pub(crate) fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, l
     }
     plan.jobs = jobs.into_values().collect();
     Ok(plan)
+}
+
+/// The file that this user may not read, if that is what is wrong.
+fn refused(error: &SourceError) -> Option<PathBuf> {
+    match error {
+        SourceError::Unreadable { path, error } if error.kind() == ErrorKind::PermissionDenied => Some(path.clone()),
+        _ => None,
+    }
 }
 
 /// Jobs by host and kind.

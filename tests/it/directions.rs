@@ -468,7 +468,7 @@ fn a_command_that_hands_a_mail_back_is_no_sender() {
 #[test]
 fn a_mail_that_mailscanner_requeues_is_the_one_that_its_client_brought() {
     let place = Place::with(
-        "[ours]\nnetworks = [\"198.51.100.0/24\"]\n[[service]]\nname = \"shop\"\nmatch = [{ sender = \"shop@*\" }]\n",
+        "[store]\nurl = \"store\"\n[ours]\nnetworks = [\"198.51.100.0/24\"]\n[[service]]\nname = \"shop\"\nmatch = [{ sender = \"shop@*\" }]\n",
     );
     let log = place.write(
         "mail.log",

@@ -256,8 +256,22 @@ impl Place {
     }
 
     /// Runs the program.
+    #[track_caller]
     pub(crate) fn run(&self, args: &[&str]) -> Run {
+        self.keeps_to_its_store(args);
         Run::of(self.command().args(args).output().expect("the program starts"))
+    }
+
+    /// What reads logs names its store: the default one is this machine's own.
+    #[track_caller]
+    fn keeps_to_its_store(&self, args: &[&str]) {
+        if args.contains(&"backfill") && !args.contains(&"--store") && !args.contains(&"--help") {
+            let config = fs::read_to_string(self.path("mailpulse.toml")).unwrap_or_default();
+            assert!(
+                config.contains("[store]"),
+                "{args:?} would read into the store of this machine:\n{config}"
+            );
+        }
     }
 
     /// Reads logs of the host mx1001.
@@ -267,6 +281,7 @@ impl Place {
 
     /// Reads logs of a host.
     pub(crate) fn backfill_as(&self, host: &str, paths: &[&Path]) -> Run {
+        self.keeps_to_its_store(&["backfill"]);
         let output = self.command().args(["backfill", "--host", host]).args(paths).output();
         Run::of(output.expect("the program starts"))
     }

@@ -58,7 +58,11 @@ pub(crate) fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Lim
             .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
         warnings.extend(survey::of(source, files, limits));
     }
-    warnings.extend(of_paths.iter().map(|what| WarningTopic::Paths.says(what)));
+    let is_refused = |what: &str| plan.refused.iter().any(|path| what.starts_with(&format!("{path:?}: ")));
+    warnings.extend(of_paths.iter().map(|what| match is_refused(what) {
+        true => WarningTopic::RefusedLog.says(what),
+        false => WarningTopic::Paths.says(what),
+    }));
     // Without a store nothing is known yet; one that does not open is told by the commands that need it.
     if let Some((store, week)) = newest(setup, config, WEEK_MS) {
         let short = redundancy(&store, config, week);
@@ -90,7 +94,8 @@ fn newest(setup: &Setup, config: &Config, back_ms: i64) -> Option<(Store, Window
 fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<ConfigWarning> {
     let mut warnings = Vec::new();
     for glob in &source.paths {
-        if plan.files().any(|file| glob.matches(&file.path)) {
+        let is_there = |path: &PathBuf| glob.matches(path);
+        if plan.files().any(|file| is_there(&file.path)) || plan.refused.iter().any(is_there) {
             continue;
         }
         let named = format!("{:?}: ", glob.as_str());

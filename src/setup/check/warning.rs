@@ -9,6 +9,8 @@ pub(crate) enum WarningTopic {
     Folder,
     /// A folder of logs that this user may not enter.
     ClosedFolder,
+    /// A log that is there, and that this user may not read.
+    RefusedLog,
     /// A path that no file matches.
     Paths,
     /// What the lines of a log are.

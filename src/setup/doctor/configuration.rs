@@ -63,6 +63,8 @@ pub(super) fn of(setup: &Setup, config: &Config, plan: &Plan, limits: &Limits) -
                 "no_ours",
                 NextStep::Command("services discover".to_owned()),
             ),
+            // `logs` tells it, for the user of the daemons too.
+            WarningTopic::RefusedLog => continue,
             // How many relays a service has, and a key that the first run makes, keep nothing from working.
             WarningTopic::Redundancy | WarningTopic::NamedFile => continue,
         };

@@ -1,4 +1,6 @@
 -- Messages that the relays accepted, counted once, where they enter the mail system.
+WITH
+{{whole_hours}}
 SELECT sum(messages) AS messages
-FROM rates
-WHERE {{window}} AND kind = 'accepted' AND first_hop AND {{direction}}
+FROM {{rates_of_window}}
+WHERE kind = 'accepted' AND first_hop AND {{direction}}

@@ -1,8 +1,8 @@
 -- What each service lacks in the window: accepted messages beside the median of the same window in the weeks before, and failures to
 -- hand mail in. An estimate without the rhythm of the detection; `mailpulse incident` says what is lost and what is late.
 WITH
-    toUnixTimestamp64Milli($__fromTime_ms) AS from_ms,
-    toUnixTimestamp64Milli($__toTime_ms) AS to_ms,
+{{whole_hours}},
+{{edges}},
 {{weeks}},
     windows AS (
         SELECT service,
@@ -13,9 +13,8 @@ WITH
                 sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 2 * week_ms AND ts_ms < to_ms - 2 * week_ms),
                 sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 3 * week_ms AND ts_ms < to_ms - 3 * week_ms),
                 sumIf(messages, kind = 'accepted' AND first_hop AND ts_ms >= from_ms - 4 * week_ms AND ts_ms < to_ms - 4 * week_ms)] AS before
-        FROM rates
-        WHERE {{window_and_weeks}}
-              AND kind IN ('accepted', 'submit_failed', 'delivered') AND {{direction}}
+        FROM {{rates_of_weeks}}
+        WHERE kind IN ('accepted', 'submit_failed', 'delivered') AND {{direction}}
         GROUP BY service)
 SELECT service, accepted, delivered, submit_failed,
        if(empty(weeks), NULL, arrayReduce('median', arrayMap(week -> before[week], weeks))) AS usual,

@@ -7,14 +7,15 @@ WITH
         SELECT week, ts_ms + week * week_ms - (ts_ms + week * week_ms) % step AS bucket, 1 AS is_read
         FROM sources
         CROSS JOIN weeks
-        WHERE ts_ms >= begin_ms - week * week_ms AND ts_ms < to_ms - week * week_ms AND ts_ms >= begin_ms - 4 * week_ms AND ts_ms < to_ms
+        WHERE ts_ms >= begin_ms - week * week_ms AND ts_ms < to_ms - week * week_ms
+              AND {{buckets_and_weeks}}
               AND (lines > 0 OR heartbeats > 0)
         GROUP BY week, bucket),
     counts AS (
         SELECT week, ts_ms + week * week_ms - (ts_ms + week * week_ms) % step AS bucket, sum(messages) AS messages
         FROM (SELECT ts_ms, messages FROM rates
-              WHERE ts_ms >= begin_ms - 4 * week_ms AND ts_ms < to_ms AND kind = 'accepted' AND first_hop
-                    AND service IN (${service:singlequote}) AND {{direction}}) AS minutes
+              WHERE {{buckets_and_weeks}}
+                    AND kind = 'accepted' AND first_hop AND service IN (${service:singlequote}) AND {{direction}}) AS minutes
         CROSS JOIN weeks
         WHERE ts_ms >= begin_ms - week * week_ms AND ts_ms < to_ms - week * week_ms
         GROUP BY week, bucket)

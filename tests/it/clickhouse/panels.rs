@@ -86,7 +86,10 @@ fn every_panel_is_answered_and_shows_what_the_named_queries_do() {
     for interval_s in [300, 3_600] {
         equal_rates(&lab, interval_s);
     }
-    equal_tables(&lab);
+    // An hour is read from minutes at both ends of a window, and from sums by hour within a long one.
+    for minutes in [(720, 1_320), (-4_313, 1_301), (737, 4_481)] {
+        equal_tables(&lab, minutes);
+    }
 }
 
 /// Series are rates per minute, with zeros and gaps; named queries are sums, without zeros.
@@ -124,9 +127,15 @@ fn equal_rates(lab: &Lab, interval_s: i64) {
     }
 }
 
-fn equal_tables(lab: &Lab) {
-    let view = view((12, 22), 60, ALL);
-    let window = ["--since", "2018-06-06T12:00Z", "--until", "2018-06-06T22:00Z"];
+/// Of the minutes from the day of the outage on.
+fn equal_tables(lab: &Lab, minutes: (i64, i64)) {
+    let view = View {
+        from_ms: DAY_MS + minutes.0 * 60_000,
+        to_ms: DAY_MS + minutes.1 * 60_000,
+        ..view((0, 0), 60, ALL)
+    };
+    let (since, until) = (stamp(view.from_ms / 1_000), stamp(view.to_ms / 1_000));
+    let window = ["--since", &since, "--until", &until];
     let number = |row: &Value, key: &str| row[key].as_f64().or_else(|| row[key].as_str()?.parse().ok());
     // Every service's messages of the window.
     let by_name = |rows: &[Value], key: &str, value: &str| -> BTreeMap<String, i64> {

@@ -135,6 +135,7 @@ fn who_may_not_enter_the_folder_of_the_logs_is_not_sent_to_the_configuration() {
     fs::set_permissions(place.path("logs"), Permissions::from_mode(0o755)).unwrap();
     let next = run.out.lines().nth(1).unwrap_or_default();
     assert!(next.contains("run it as root"), "{}", run.out);
+    assert!(!run.out.contains("correct `paths`"), "{}", run.out);
 }
 
 #[test]

@@ -104,7 +104,16 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<Co
             Some(why) => format!("{}: {why}", source.place),
             None => format!("{}: no file matches {}", source.place, glob.as_str()),
         };
-        warnings.push(match closed_folder(glob.as_str()) {
+        let closed = closed_folder(glob.as_str());
+        if closed
+            .as_ref()
+            .is_some_and(|(topic, _)| *topic == WarningTopic::ClosedFolder)
+        {
+            // It is said of the path already.
+            let named = format!("{:?}: ", folder_of(glob.as_str()).unwrap_or_default());
+            problems.retain(|problem| !problem.starts_with(&named));
+        }
+        warnings.push(match closed {
             // A plain path's reason says it already.
             Some((topic, why)) if glob.as_str().contains(['*', '?', '[', '{']) => topic.says(format!("{words}; {why}")),
             Some((topic, _)) => topic.says(words),
@@ -114,8 +123,8 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<Co
     warnings
 }
 
-/// Why nothing can be found in the folder that a glob names, if that is so.
-fn closed_folder(glob: &str) -> Option<(WarningTopic, String)> {
+/// The folder that a glob names.
+fn folder_of(glob: &str) -> Option<PathBuf> {
     let is_plain = |part: &Component| {
         !part
             .as_os_str()
@@ -123,8 +132,13 @@ fn closed_folder(glob: &str) -> Option<(WarningTopic, String)> {
             .iter()
             .any(|byte| b"*?[{".contains(byte))
     };
-    let path = Path::new(glob);
-    let folder: PathBuf = path.parent()?.components().take_while(is_plain).collect();
+    let parent = Path::new(glob).parent()?;
+    Some(parent.components().take_while(is_plain).collect())
+}
+
+/// Why nothing can be found in the folder that a glob names, if that is so.
+fn closed_folder(glob: &str) -> Option<(WarningTopic, String)> {
+    let folder = folder_of(glob)?;
     let error = std::fs::read_dir(&folder).err()?;
     Some(match error.kind() {
         ErrorKind::NotFound => (

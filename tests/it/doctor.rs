@@ -310,7 +310,8 @@ fn a_machine_without_faults_prints_one_line_and_daemons_that_end_are_named() {
     let doctor = [&DOCTOR[..], &["--user", "root"]].concat();
     let good = loop {
         let run = place.run(&doctor);
-        if run.code == 0 {
+        // Nothing is wrong either while the tail has yet to commit what it reads.
+        if run.code == 0 && !run.out.contains(" 0 sources") {
             break run.out;
         }
         assert!(begin.elapsed() < Duration::from_secs(60), "{}", run.out);

@@ -237,7 +237,15 @@ fn minutes(
     now_minute: Minute,
     kept: &mut KeepReport,
 ) -> Result<(), ClickHouseError> {
-    const COUNTS: [&str; 6] = ["lines", "events", "ignored", "unparsed", "bytes", "heartbeats"];
+    const COUNTS: [&str; 7] = [
+        "lines",
+        "events",
+        "ignored",
+        "unparsed",
+        "bytes",
+        "heartbeats",
+        "foreign_lines",
+    ];
     let Some((first, last)) = store.coverage().minutes_span()? else {
         return Ok(());
     };
@@ -247,15 +255,15 @@ fn minutes(
         if here.is_empty() {
             continue;
         }
-        let sql = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats FROM sources \
-                   WHERE ts_ms >= {from:Int64} AND ts_ms < {to:Int64}";
+        let sql = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, heartbeats, foreign_lines \
+                   FROM sources WHERE ts_ms >= {from:Int64} AND ts_ms < {to:Int64}";
         let params = [("from", from.get().to_string()), ("to", to.get().to_string())];
         let text = |row: &Map<String, Value>, name: &str| {
             let value = row.get(name).and_then(Value::as_str);
             value.unwrap_or_default().to_owned()
         };
         let number = |row: &Map<String, Value>, name: &str| row.get(name).and_then(Value::as_i64).unwrap_or(0);
-        let there: BTreeMap<(i64, String, String), [i64; 6]> = rows(&query::select(client, sql, &params)?)
+        let there: BTreeMap<(i64, String, String), [i64; 7]> = rows(&query::select(client, sql, &params)?)
             .into_iter()
             .map(|row| {
                 let key = (number(&row, "ts_ms"), text(&row, "host"), text(&row, "source"));
@@ -271,7 +279,7 @@ fn minutes(
             } else {
                 0
             };
-            let is = [c.lines, c.events, c.ignored, c.unparsed, c.bytes, beats].map(|count| count as i64);
+            let is = [c.lines, c.events, c.ignored, c.unparsed, c.bytes, beats, c.foreign].map(|count| count as i64);
             let key = (minute.ts_ms.get(), minute.host.clone(), minute.kind.clone());
             let was = there.get(&key).copied().unwrap_or_default();
             let more: Vec<i64> = is.iter().zip(was).map(|(is, was)| (is - was).max(0)).collect();

@@ -167,8 +167,8 @@ impl Lab {
         let rates = "SELECT ts_ms, service, hostgroup, relay, kind, destination, SUM(messages) AS m, SUM(recipients) AS r, \
             SUM(attempts) AS a, SUM(bytes) AS b FROM rates GROUP BY ts_ms, service, hostgroup, relay, kind, destination \
             ORDER BY ts_ms, service, hostgroup, relay, kind, destination";
-        let sources = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes FROM sources WHERE lines > 0 ORDER BY \
-            ts_ms, host, source";
+        let sources = "SELECT ts_ms, host, source, lines, events, ignored, unparsed, bytes, foreign_lines FROM sources WHERE \
+            lines > 0 ORDER BY ts_ms, host, source";
         for sql in [all, rates, sources] {
             crate::util::assert_same_answers(&self.here(&["--sql", sql]), &self.there(&["--sql", sql]));
         }

@@ -2,7 +2,7 @@
 
 pub(crate) mod alarm_evidence;
 pub(crate) mod alarms;
-pub(crate) mod backlog;
+pub mod backlog;
 pub(crate) mod blindness;
 pub(crate) mod board;
 pub(crate) mod clients;

@@ -1,6 +1,7 @@
 //! `mailpulse graph`: rates over time, to SVG, PNG or the terminal.
 
 use super::output;
+use crate::analysis::backlog::{BACKLOG, BacklogQuestion, backlog, queue_levels};
 use crate::analysis::expected;
 use crate::analysis::expected::Picture;
 use crate::analysis::planned_work::graph_marks;
@@ -9,9 +10,11 @@ use crate::cli::window::WindowArgs;
 use crate::clock::now_ms;
 use crate::graph::terminal::Screen;
 use crate::graph::{self, GraphKind, Style, Theme};
+use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
 use crate::model::time::{MINUTE_MS, UtcMs, parse_duration_ms};
 use crate::query::Window;
+use crate::query::history::MailHistory;
 pub(super) use crate::query::rates::bucket_ms;
 use crate::query::rates::{By, RateQuestion};
 use crate::query::series::{GraphMark, SeriesSet};
@@ -39,8 +42,8 @@ pub(super) struct GraphArgs {
     /// Kind of event to count: accepted, delivered, deferred, bounced, … [default: accepted; all with --by kind]
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// What to count
-    #[arg(long, value_parser = ["messages", "recipients", "attempts", "bytes"], default_value = "messages")]
+    /// What to count; backlog: the messages in the queues at the end of each bucket, by service or relay
+    #[arg(long, value_parser = ["messages", "recipients", "attempts", "bytes", BACKLOG], default_value = "messages")]
     measure: String,
     #[command(flatten)]
     direction: DirectionArgs,
@@ -99,7 +102,10 @@ pub(super) fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
     let question = question(args, window)?;
     known_names::check(store, &config, question.by, "--only", &question.only)?;
     known_names::check(store, &config, By::Service, "--service", args.service.as_slice())?;
-    let mut set = store.rates(&question)?;
+    let mut set = match question.measure {
+        BACKLOG => backlog_of(store, &question)?,
+        _ => store.rates(&question)?,
+    };
     if set.series.iter().all(|series| series.volume() <= 0.0) {
         output::talk("no mail in this window; `mailpulse status` shows what has been read");
     }
@@ -133,7 +139,28 @@ pub(super) fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is in the queues over the time of a question: counted at its end, and from there by rates.
+fn backlog_of(store: &dyn MailHistory, question: &RateQuestion) -> Result<SeriesSet> {
+    let at_ms = question.window.until_ms - 1;
+    let counted = backlog(store, BacklogQuestion::at(at_ms))?;
+    Ok(queue_levels(store, &counted.levels, question)?)
+}
+
+/// What a backlog is told apart by, and that it is of all mail.
+fn refuse_options_of_rates(args: &GraphArgs) -> Result<()> {
+    if !matches!(args.by, ByArg::Service | ByArg::Relay) {
+        bail!("--measure backlog: the queues are known by service and by relay; use --by service or --by relay");
+    }
+    if args.kind.is_some() || args.service.is_some() || args.direction.view != DirectionView::Outbound {
+        bail!("--measure backlog shows all mail in the queues; leave out --kind, --service, and --direction");
+    }
+    Ok(())
+}
+
 fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
+    if args.measure == BACKLOG {
+        refuse_options_of_rates(args)?;
+    }
     let by = match args.by {
         ByArg::Service => By::Service,
         ByArg::Hostgroup => By::Hostgroup,
@@ -159,6 +186,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         "recipients" => "recipients",
         "attempts" => "attempts",
         "bytes" => "bytes",
+        BACKLOG => BACKLOG,
         _ => "messages",
     };
     Ok(RateQuestion {

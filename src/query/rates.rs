@@ -60,7 +60,7 @@ pub struct RateQuestion {
     pub only: Vec<String>,
     /// Only this service's mail.
     pub service: Option<String>,
-    /// `messages`, `recipients`, `attempts` or `bytes`.
+    /// `messages`, `recipients`, `attempts` or `bytes`; `backlog` where levels are asked for, which are no rates.
     pub measure: &'static str,
 }
 
@@ -150,7 +150,7 @@ impl RateQuestion {
     }
 
     /// What the beginnings of all buckets are multiples of, milliseconds.
-    pub(super) fn grain_ms(&self) -> i64 {
+    pub fn grain_ms(&self) -> i64 {
         divisor(self.step_ms, self.origin_ms - UtcMs::EPOCH)
     }
 }
@@ -283,6 +283,19 @@ fn add(sums: &mut HashMap<String, Vec<i64>>, block: &RateBlock, question: &RateQ
         let sum = sums.entry(name.clone()).or_insert_with(|| vec![0; buckets]);
         sum.iter_mut().zip(found).for_each(|(sum, more)| *sum += more);
     }
+}
+
+/// The start of the first bucket of a question, and in which buckets a log (of `host`, if named) was readable.
+///
+/// # Errors
+/// There are too many buckets, or none.
+pub fn covered_buckets(
+    coverage: &[Covered],
+    host: Option<&str>,
+    question: &RateQuestion,
+) -> Result<(UtcMs, Vec<bool>), QueryError> {
+    let (start, buckets) = checked(question)?;
+    Ok((start, covered(coverage, host, question, start, buckets as usize)))
 }
 
 /// Buckets in which a log (of `host`, if named) was readable.

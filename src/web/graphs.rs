@@ -1,4 +1,4 @@
-//! Graphs of rates, in all their forms: inline in a page, and as SVG, PNG, CSV, and JSON.
+//! Graphs of rates, and of what is in the queues, in all their forms: inline in a page, and as SVG, PNG, CSV, and JSON.
 
 use super::answers::{Asker, QuestionKey, Refusal, StoreAnswer, end_of_time};
 use super::app::App;
@@ -8,8 +8,11 @@ use super::json::{failed, json};
 use super::links::Links;
 use super::pages::blocks::GraphBlock;
 use super::pages::range::PageRange;
+use super::queue_count::CountedQueues;
+use super::waiting_mail::first_count;
 use super::zone::{GraphClock, PageZone};
 use crate::analysis::alarms::rounded;
+use crate::analysis::backlog::{BACKLOG, BacklogQuestion, QueueLevels, backlog, queue_levels};
 use crate::analysis::expected::{Picture, draw_from};
 use crate::analysis::planned_work::graph_marks;
 use crate::graph::{GraphKind, HATCH, Style, Theme, png, svg};
@@ -45,6 +48,8 @@ pub(super) struct GraphChoice {
     pub service: String,
     /// Kind of event.
     pub kind: String,
+    /// `messages`, or `backlog` for what is in the queues.
+    pub measure: String,
     pub from: String,
     pub to: String,
     /// `dark` for a dark page.
@@ -96,6 +101,7 @@ impl GraphChoice {
     /// A parameter is wrong.
     pub(super) fn question(&self, window: Window, clock: &GraphClock) -> Result<RateQuestion, Failure> {
         let by = self.by()?;
+        let measure = self.measure(by)?;
         let named = |kind: &str| Kind::named(kind).map_err(|why| Failure::Parameter(format!("kind: {why}")));
         let kind = match (self.kind.as_str(), by) {
             ("", By::Kind) => None,
@@ -113,18 +119,56 @@ impl GraphChoice {
             direction: DirectionView::default(),
             only: some(&self.name).into_iter().collect(),
             service: some(&self.service),
-            measure: "messages",
+            measure,
         })
     }
 
-    /// Asks and draws.
-    pub(super) fn draw(&self, asker: &Asker<'_>, zone: &PageZone) -> Result<DrawnRates> {
+    fn measure(&self, by: By) -> Result<&'static str, Failure> {
+        let refused = |why: &str| Err(Failure::Parameter(format!("measure: {why}")));
+        match self.measure.as_str() {
+            "" | "messages" => Ok("messages"),
+            BACKLOG if !matches!(by, By::Service | By::Relay) => {
+                refused("the queues are known by service and by relay only")
+            }
+            BACKLOG if !self.kind.is_empty() || !self.service.is_empty() => {
+                refused("the backlog is of all mail, without kind and service")
+            }
+            BACKLOG => Ok(BACKLOG),
+            other => refused(&format!("`{}` is not messages or backlog", other.escape_debug())),
+        }
+    }
+
+    /// Asks and draws. `counted` is what is in the queues now.
+    pub(super) fn draw(
+        &self,
+        asker: &Asker<'_>,
+        zone: &PageZone,
+        counted: Option<&StoreAnswer<CountedQueues>>,
+    ) -> Result<DrawnRates> {
         let refused = |failure| anyhow::Error::new(Refusal(failure));
         let range = PageRange::of(&self.from, &self.to, "-24h");
         let window = range.window_in(zone, end_of_time(asker)?).map_err(refused)?;
         let clock = GraphClock::of(zone, window);
         let question = self.question(window, &clock).map_err(refused)?;
-        drawn(asker, &question, clock)
+        match (question.measure, counted) {
+            (BACKLOG, Some(counted)) => match &counted.value.backlog {
+                Some(backlog) => drawn_backlog(asker, &question, clock, &backlog.levels),
+                None => Err(refused(Failure::Store(
+                    "More mails wait than this graph counts: see mailpulse graph.".to_owned(),
+                ))),
+            },
+            (BACKLOG, None) => {
+                let at_ms = window.until_ms - 1;
+                let counted = backlog(asker.store(), BacklogQuestion::at(at_ms))?;
+                drawn_backlog(asker, &question, clock, &counted.levels)
+            }
+            _ => drawn(asker, &question, clock),
+        }
+    }
+
+    /// Whether it shows the queues as they are now.
+    fn is_of_queues_now(&self) -> bool {
+        self.measure == BACKLOG && PageRange::of(&self.from, &self.to, "-24h").to == "now"
     }
 
     /// Links to the same in another form.
@@ -135,6 +179,7 @@ impl GraphChoice {
                 ("name", &self.name),
                 ("service", &self.service),
                 ("kind", &self.kind),
+                ("measure", &self.measure),
                 ("from", &self.from),
                 ("to", &self.to),
             ];
@@ -152,7 +197,22 @@ pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphCloc
         true => question.from_whole_bucket(),
         false => question.clone(),
     };
-    let mut set = asker.store().rates(question)?;
+    let set = asker.store().rates(question)?;
+    with_marks(asker, question, set, clock)
+}
+
+/// What is in the queues, with the alarms.
+pub(super) fn drawn_backlog(
+    asker: &Asker<'_>,
+    question: &RateQuestion,
+    clock: GraphClock,
+    levels: &QueueLevels,
+) -> Result<DrawnRates> {
+    let set = queue_levels(asker.store(), levels, question)?;
+    with_marks(asker, question, set, clock)
+}
+
+fn with_marks(asker: &Asker<'_>, question: &RateQuestion, mut set: SeriesSet, clock: GraphClock) -> Result<DrawnRates> {
     if set.series.len() > SERIES_MAX {
         let kept: Vec<usize> = set.ranking().into_iter().take(SERIES_MAX).collect();
         let series = kept.into_iter().map(|at| set.series[at].clone());
@@ -181,7 +241,7 @@ pub(super) fn learn_ranges(asker: &Asker<'_>, zone: &PageZone) -> Result<()> {
             from: from.to_owned(),
             ..GraphChoice::default()
         };
-        choice.draw(asker, zone)?;
+        choice.draw(asker, zone, None)?;
     }
     Ok(())
 }
@@ -253,10 +313,16 @@ fn table(set: &SeriesSet, zone: &PageZone) -> (Vec<String>, Vec<Vec<String>>) {
     (head, rows.collect())
 }
 
-async fn ask(app: &App, choice: &GraphChoice, zone: &PageZone) -> Result<Arc<StoreAnswer<DrawnRates>>, Failure> {
+async fn ask(app: &Arc<App>, choice: &GraphChoice, zone: &PageZone) -> Result<Arc<StoreAnswer<DrawnRates>>, Failure> {
+    let counted = match choice.is_of_queues_now() {
+        true => Some(first_count(app).await.ok_or(Failure::Late)?),
+        false => None,
+    };
     let key = QuestionKey::until(&format!("graph {choice:?} {}", zone.name()), app.answers.now_ms());
     let (asked, zone) = (choice.clone(), zone.clone());
-    app.answers.ask(key, move |asker| asked.draw(asker, &zone)).await
+    app.answers
+        .ask(key, move |asker| asked.draw(asker, &zone, counted.as_deref()))
+        .await
 }
 
 /// As a picture that scales.

@@ -5,6 +5,7 @@
 mod apps;
 mod attribution;
 mod backfill;
+mod backlog_graph;
 mod bad_input;
 mod broken_segments;
 mod browser;

@@ -8,7 +8,7 @@ use mailpulse::query::Window;
 use mailpulse::query::viewed::ViewedHistory;
 use mailpulse::simulate::{MixedRelay, MixedTruth, mixed_relay};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Two relays' logs, read under the rules of their twelve services.
 fn mixed(spec: &MixedRelay) -> (Place, MixedTruth) {
@@ -71,6 +71,42 @@ fn a_relay_that_takes_mail_from_the_world_counts_the_mail_of_our_services_exactl
     assert!(truth.inbound > 10 * ours, "{truth:?}");
     assert!(truth.refused > 1000 && truth.copies["transit"] > 300, "{truth:?}");
     other_mail_is_judged_where_it_is_asked_for(&place, &truth);
+}
+
+#[test]
+#[ignore = "slow: tests/run runs it"]
+fn without_a_configuration_99_of_100_copies_have_their_direction_and_no_foreign_domain_is_proposed() {
+    let place = Place::with("[store]\nurl = \"store\"\n");
+    let logs = place.path("logs");
+    let truth = mixed_relay(&logs, &spec(1, 300.0)).unwrap();
+    for (host, log) in [("mx1", "mainlog"), ("mx2", "mail.log")] {
+        place.backfill_as(host, &[&logs.join(host).join(log)]).ends(0);
+    }
+    let rows = place.sql(
+        "SELECT direction, COUNT(*) AS n FROM events WHERE kind = 'delivered' AND remote_host <> '127.0.0.1' GROUP BY direction",
+    );
+    let found: BTreeMap<&str, u64> = rows
+        .iter()
+        .map(|row| (row["direction"].as_str().unwrap(), row["n"].as_u64().unwrap()))
+        .collect();
+    let names: BTreeSet<&str> = truth.copies.keys().chain(found.keys()).copied().collect();
+    let count = |counts: &BTreeMap<&str, u64>, name: &str| counts.get(name).copied().unwrap_or(0);
+    let wrong: u64 = names
+        .iter()
+        .map(|name| count(&found, name).abs_diff(count(&truth.copies, name)))
+        .sum();
+    assert!(
+        100 * wrong <= truth.copies.values().sum(),
+        "{found:?} instead of {:?}",
+        truth.copies
+    );
+    let proposed = place
+        .run(&["services", "discover", "--since", "2018-01-01"])
+        .ends(0)
+        .out;
+    assert!(!proposed.contains("d0"), "a foreign domain: {proposed}");
+    let rules = proposed.matches("[[service]]").count();
+    assert!((5..=11).contains(&rules), "{rules}: {proposed}");
 }
 
 fn other_mail_is_judged_where_it_is_asked_for(place: &Place, truth: &MixedTruth) {

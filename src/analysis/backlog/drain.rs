@@ -14,7 +14,7 @@ const DRAINED_MIN: i64 = 3;
 
 /// A forecast.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Drain {
+pub struct Drain {
     /// Recipients by which the backlog shrinks, a minute.
     pub per_minute: f64,
     /// When nothing is left at that rate, UTC milliseconds.

@@ -4,10 +4,12 @@
 //! once more, and tell which copies wait. Only what waits is held in memory, up to a limit.
 
 mod drain;
+mod levels;
 mod stay;
 
-pub(crate) use drain::Drain;
-pub(crate) use stay::WaitState;
+pub use drain::Drain;
+pub use levels::{BACKLOG, QueueLevels, queue_levels};
+pub use stay::WaitState;
 
 use crate::model::queue_id::exim_time_ms;
 use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
@@ -15,22 +17,23 @@ use crate::normalise::provider::{OTHER, in_rates};
 use crate::query::history::MailHistory;
 use crate::query::{QueryError, Window, steadily};
 use drain::Minutes;
+use levels::LevelCount;
 use stay::{KINDS, QueueStay, StayLine};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasher as _;
 
 /// How far back a mail is looked for that waits: MTAs give up after days, what is frozen stays for weeks.
-pub(crate) const BEFORE_MS: i64 = 35 * DAY_MS;
+pub const BEFORE_MS: i64 = 35 * DAY_MS;
 
 /// Mails that may wait at once, unless somebody asks for more: each takes about 500 bytes of memory.
-pub(crate) const WAITING_MAILS_MAX: u32 = 500_000;
+pub const WAITING_MAILS_MAX: u32 = 500_000;
 
 /// Minutes of which the drain is judged.
 const MINUTES: usize = 1440;
 
 /// What waits together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Group {
+pub struct Group {
     /// Whose mail.
     pub service: String,
     /// On which host.
@@ -41,12 +44,15 @@ pub(crate) struct Group {
 
 /// By what the backlog is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum QueueBy {
+pub enum QueueBy {
     /// Service and relay.
     #[default]
     Queue,
+    /// Whose mail it is.
     Service,
+    /// Where it waits.
     Relay,
+    /// Who is to take it.
     Provider,
 }
 
@@ -63,7 +69,7 @@ impl QueueBy {
 
 /// What is asked of a backlog.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct BacklogQuestion {
+pub struct BacklogQuestion {
     /// The moment, UTC milliseconds.
     pub at_ms: UtcMs,
     /// From when on its course is asked, too.
@@ -76,7 +82,7 @@ pub(crate) struct BacklogQuestion {
 
 impl BacklogQuestion {
     /// What waits at a moment (UTC milliseconds), by service and relay, as far as the usual limit goes.
-    pub(crate) fn at(at_ms: UtcMs) -> Self {
+    pub fn at(at_ms: UtcMs) -> Self {
         BacklogQuestion {
             at_ms,
             since_ms: None,
@@ -98,7 +104,7 @@ impl BacklogQuestion {
 
 /// What waits of a group, or of all.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Waiting {
+pub struct Waiting {
     /// Mails that will be tried again; one that waits for several services counts with each.
     pub messages: u64,
     /// Their recipients that have not got it.
@@ -121,7 +127,7 @@ pub(crate) struct Waiting {
 
 /// The backlog of a moment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct QueueBacklog {
+pub struct QueueBacklog {
     /// By group.
     pub groups: BTreeMap<Group, Waiting>,
     /// Of all, each mail once.
@@ -129,19 +135,21 @@ pub(crate) struct QueueBacklog {
     /// By group, recipients that waited at the end of each minute, the last of which is that of the moment; empty if not
     /// asked.
     pub course: BTreeMap<Group, Vec<i64>>,
+    /// From which rates tell how many mails were in the queues before and after.
+    pub levels: QueueLevels,
 }
 
 /// What waits at a moment.
 ///
 /// # Errors
 /// The store cannot be read, or too many mails wait.
-pub(crate) fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<QueueBacklog, QueryError> {
+pub fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Result<QueueBacklog, QueryError> {
     let BacklogQuestion { at_ms, mails_max, .. } = question;
     let Some((first, _)) = store.span(at_ms)? else {
         return Ok(QueueBacklog::default());
     };
     let window = Window {
-        since_ms: first.max(at_ms - BEFORE_MS),
+        since_ms: first.max(at_ms - BEFORE_MS).floor_to(MINUTE_MS),
         until_ms: at_ms.saturating_add(1),
     };
     let mut stays = unfinished(store, window, mails_max)?;
@@ -153,7 +161,11 @@ pub(crate) fn backlog(store: &dyn MailHistory, question: BacklogQuestion) -> Res
         counted.add((relay, id), stay, read_ms, &names);
     }
     counted.add_left(store, window)?;
-    Ok(counted.finish())
+    let levels = std::mem::take(&mut counted.levels).finish(store, window)?;
+    Ok(QueueBacklog {
+        levels,
+        ..counted.finish()
+    })
 }
 
 /// Mails by host and queue ID.
@@ -311,6 +323,7 @@ struct Counted {
     question: BacklogQuestion,
     backlog: QueueBacklog,
     minutes: BTreeMap<Group, Minutes>,
+    levels: LevelCount,
 }
 
 impl Counted {
@@ -319,6 +332,7 @@ impl Counted {
             question,
             backlog: QueueBacklog::default(),
             minutes: BTreeMap::new(),
+            levels: LevelCount::default(),
         }
     }
 
@@ -334,6 +348,11 @@ impl Counted {
         // Exim has no hold queue: it froze this one before the store begins.
         if waits == WaitState::Held && by_id.is_some() {
             waits = WaitState::Frozen;
+        }
+        // What Postfix holds has not arrived in its queue.
+        if waits != WaitState::Held {
+            let pair = (names.services[stay.service() as usize].clone(), relay.clone());
+            self.levels.add(pair, stay.has_arrived(), stay.changes(waits, came_ms));
         }
         let next_try_ms = stay.next_try_ms(self.question.at_ms);
         // A mail counts once in each group.

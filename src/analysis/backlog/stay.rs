@@ -59,7 +59,7 @@ enum CopyState {
 
 /// In what way a mail waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum WaitState {
+pub enum WaitState {
     /// It will be tried again.
     ForRetry,
     /// Exim set it aside, until somebody looks.
@@ -218,6 +218,24 @@ impl QueueStay {
     /// When it came, and whether that is known: of what came before the store begins, the first row.
     pub(super) fn came(&self) -> (UtcMs, bool) {
         (self.first_ms, self.has_arrived)
+    }
+
+    /// The number of its service.
+    pub(super) fn service(&self) -> u32 {
+        self.service
+    }
+
+    /// Whether its arrival was read.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.has_arrived
+    }
+
+    /// Mails by which it changes what is in the queue, and when, beside its arrival and its end.
+    pub(super) fn changes(&self, waits: WaitState, came_ms: UtcMs) -> impl Iterator<Item = (UtcMs, i64)> + use<> {
+        let came = (!self.has_arrived).then_some((came_ms, 1));
+        let is_quiet = waits == WaitState::Quiet;
+        came.into_iter()
+            .chain(is_quiet.then_some((self.last_ms + QUIET_MS, -1)))
     }
 
     /// The next attempt after `at_ms`, as far as two attempts tell.

@@ -41,6 +41,9 @@ const OPTIONAL: [&str; 1] = ["004_reader"];
 /// What it is that is there already: a table, a database, a replica of a table, a role.
 const EXISTS: [u32; 4] = [57, 82, 253, 493];
 
+/// Errors of a question that names a table or a column that is not there.
+const NOT_THERE: [u32; 5] = [8, 10, 16, 47, 60];
+
 /// Errors that say nothing of what a server can do: no answer in time, the network, too much at once, shutting down.
 const PASSING: [u32; 7] = [159, 202, 209, 210, 236, 241, 394];
 
@@ -311,6 +314,32 @@ pub(crate) fn has_rollups(client: &ClickHouseClient) -> bool {
         applied(client, "schema_additions").is_ok_and(|applied| applied.iter().any(|(name, _)| name == "006_rollups"))
     };
     *client.has_rollups.get_or_init(ask)
+}
+
+/// Why a question failed. Where a table or a column is missing because a migration is, it says which, and the cure.
+pub(super) fn explained(client: &ClickHouseClient, error: ClickHouseError) -> ClickHouseError {
+    let is_not_there = error.code().is_some_and(|code| NOT_THERE.contains(&code));
+    match is_not_there.then(|| first_missing(client)).flatten() {
+        Some(name) => schema(
+            client,
+            format!(
+                "its tables are those of an earlier version: migration {name} is not applied; run: mailpulse store migrate"
+            ),
+        ),
+        None => error,
+    }
+}
+
+/// The first migration that is not applied in a database that has some; none where that cannot be read.
+fn first_missing(client: &ClickHouseClient) -> Option<&'static str> {
+    let mut known = applied(client, "schema_migrations").ok()?;
+    if !columns_of(client, "schema_additions").ok()?.is_empty() {
+        known.extend(applied(client, "schema_additions").ok()?);
+    }
+    let names = ALL.iter().chain(&ADDITIONS).map(|(name, _)| *name);
+    names
+        .filter(|name| !OPTIONAL.contains(name))
+        .find(|name| known.iter().all(|(applied, _)| applied != name))
 }
 
 /// Names and hashes of what was applied; by two hosts at once, twice.

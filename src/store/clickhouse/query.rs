@@ -1,16 +1,17 @@
 //! Questions to a server: the same texts as to the embedded store, and answers as the same table.
 
-use super::{ClickHouseClient, ClickHouseError};
+use super::{ClickHouseClient, ClickHouseError, migrate};
 use crate::store::columnar::{Column, Table, Values};
 use serde_json::Value;
 
 /// Runs one SELECT of ours over the views `events`, `rates` and `sources`.
 ///
 /// # Errors
-/// What the server or the network says.
+/// What the server or the network says; tables of an earlier version.
 pub fn select(client: &ClickHouseClient, sql: &str, params: &[(&str, String)]) -> Result<Table, ClickHouseError> {
     let database = [("database", client.endpoint().database.as_str())];
-    let answer = client.rows_with(sql, params, &database)?;
+    let answer = client.rows_with(sql, params, &database);
+    let answer = answer.map_err(|error| migrate::explained(client, error))?;
     Ok(table(&answer))
 }
 
@@ -27,11 +28,12 @@ const AS_SQL: [(&str, &str); 5] = [
 /// Runs one SELECT of a user's.
 ///
 /// # Errors
-/// What the server or the network says.
+/// As [`select`].
 pub fn ask(client: &ClickHouseClient, sql: &str) -> Result<Table, ClickHouseError> {
     let mut settings = vec![("database", client.endpoint().database.as_str())];
     settings.extend(AS_SQL);
-    let answer = client.rows_with(sql, &[], &settings)?;
+    let answer = client.rows_with(sql, &[], &settings);
+    let answer = answer.map_err(|error| migrate::explained(client, error))?;
     Ok(table(&answer))
 }
 

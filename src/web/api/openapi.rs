@@ -170,6 +170,12 @@ pub(super) const QUESTIONS: [ApiQuestion; 12] = [
                 "Kind of event: accepted, delivered, deferred, bounced, …",
                 "accepted",
             ),
+            parameter(
+                "measure",
+                "messages a minute, or backlog: messages in the queues at the end of each bucket, by service or relay, of all \
+                 kinds and services.",
+                "messages",
+            ),
             FROM,
             TO,
             parameter(

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod earlier_schema;
 mod kills;
 mod mending;
 mod migrating;
@@ -17,6 +18,7 @@ mod pages;
 mod panels;
 mod profile;
 mod questions;
+mod reclassified;
 mod relabelling;
 mod repaired;
 mod restored;

@@ -151,5 +151,27 @@ fn every_named_query_has_the_same_rows_on_both_engines() {
             "the graphs by {by} differ"
         );
     }
+    for by in ["service", "relay"] {
+        let draw = |store: &[&str], name: &str| {
+            let out = lab.place.path(name);
+            let args = [
+                "graph",
+                "--measure",
+                "backlog",
+                "--by",
+                by,
+                "--out",
+                out.to_str().unwrap(),
+            ];
+            lab.run(&[store, &args, &window].concat()).ends(0);
+            fs::read_to_string(out).unwrap()
+        };
+        let here = draw(&[], "here.svg");
+        assert!(here.contains("<path") && here.contains("mail in the queues"), "{here}");
+        assert!(
+            here == draw(&["--store", &lab.server.url()], "there.svg"),
+            "the graphs of the backlog by {by} differ"
+        );
+    }
     lab.assert_same_answers(&window);
 }

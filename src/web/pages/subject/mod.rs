@@ -11,7 +11,7 @@ pub(crate) use words::alarm_table;
 
 use self::choice::{ALARM_DAYS, PageSubject, SubjectChoice};
 use self::details::details;
-use self::queues::queue_table;
+use self::queues::{queue_graph, queue_table};
 use self::words::{now_words, row_words};
 use super::blocks::{BlockPage, PageBlock, RangeForm};
 use super::frame::PageFrame;
@@ -22,6 +22,7 @@ use crate::analysis::alarms::notice_id;
 use crate::analysis::board::BoardRow;
 use crate::detect::alarm::Alarm;
 use crate::model::time::{DAY_MS, End};
+use crate::query::Window;
 use crate::web::app::App;
 use crate::web::chosen::Chosen;
 use crate::web::failure::Failure;
@@ -112,16 +113,33 @@ async fn view(
     ));
     page.blocks.clone_from(&details.value.blocks);
     if matches!(subject, PageSubject::Service | PageSubject::Relay) {
-        // Of another end than the present, it is counted for itself.
-        let at_ms = (range.to != "now").then_some(details.value.window.until_ms);
-        let counted = waiting(app, at_ms).await;
-        let counted = counted.as_ref().map(|answer| &answer.value);
-        let table = queue_table((subject, name), counted, links);
-        page.blocks.push(PageBlock::Table(table));
+        let asked = (subject, &choice, &range);
+        page.blocks
+            .extend(queue_blocks(asked, details.value.window, app, links).await);
     }
     page.blocks
         .push(PageBlock::Table(alarm_table(&alarms, overview, links)));
     Ok(page)
+}
+
+/// What is in the queues: of another end than the present, it is counted for itself.
+async fn queue_blocks(
+    (subject, choice, range): (PageSubject, &SubjectChoice, &PageRange),
+    window: Window,
+    app: &Arc<App>,
+    links: &Links,
+) -> Vec<PageBlock> {
+    let at_ms = (range.to != "now").then_some(window.until_ms);
+    let counted = waiting(app, at_ms).await;
+    let mut blocks = Vec::new();
+    if let Some(counted) = &counted {
+        let graph = queue_graph((subject, choice, window), counted, (app, links)).await;
+        blocks.extend(graph.map(PageBlock::Graph));
+    }
+    let counted = counted.as_ref().map(|answer| &answer.value);
+    let table = queue_table((subject, &choice.name), counted, links);
+    blocks.push(PageBlock::Table(table));
+    blocks
 }
 
 fn row_of<'o>(subject: PageSubject, overview: &'o Overview, name: &str) -> Option<&'o BoardRow> {

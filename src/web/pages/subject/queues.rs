@@ -1,12 +1,54 @@
-//! What waits in the queues, of a service or on a relay.
+//! What waits in the queues, of a service or on a relay, and how that went.
 
-use super::choice::PageSubject;
-use crate::analysis::backlog::{Group, Waiting};
+use super::choice::{PageSubject, SubjectChoice};
+use crate::analysis::backlog::{BACKLOG, Group, Waiting};
 use crate::model::human;
 use crate::model::time::UtcMs;
+use crate::query::Window;
+use crate::web::answers::{QuestionKey, Refusal, StoreAnswer};
+use crate::web::app::App;
+use crate::web::graphs::{GraphChoice, block, drawn_backlog};
 use crate::web::links::Links;
-use crate::web::pages::blocks::{TableBlock, TableCell};
+use crate::web::pages::blocks::{GraphBlock, TableBlock, TableCell};
 use crate::web::queue_count::CountedQueues;
+use crate::web::zone::GraphClock;
+use std::sync::Arc;
+
+/// A number of its own among the graphs of a page.
+const GRAPH: usize = 3;
+
+/// How many mails were in the queues; none where nothing waited, or it is not known in time.
+pub(super) async fn queue_graph(
+    (subject, choice, window): (PageSubject, &SubjectChoice, Window),
+    counted: &Arc<StoreAnswer<CountedQueues>>,
+    (app, links): (&App, &Links),
+) -> Option<GraphBlock> {
+    let graph = GraphChoice {
+        by: subject.word().to_owned(),
+        name: choice.name.clone(),
+        measure: BACKLOG.to_owned(),
+        from: choice.from.clone(),
+        to: choice.to.clone(),
+        ..GraphChoice::default()
+    };
+    let clock = GraphClock::of(links.zone(), window);
+    let question = graph.question(window, &clock);
+    let key = QuestionKey::until(
+        &format!("queues of {graph:?} {window:?} {}", links.zone().name()),
+        app.answers.now_ms(),
+    );
+    let counted = Arc::clone(counted);
+    let drawn = app.answers.ask(key, move |asker| {
+        let question = question.map_err(|failure| anyhow::Error::new(Refusal(failure)))?;
+        let levels = counted.value.backlog.as_ref().map(|backlog| &backlog.levels);
+        let drawn = levels.map(|levels| drawn_backlog(asker, &question, clock, levels));
+        drawn.transpose()
+    });
+    let drawn = drawn.await.ok()?;
+    let drawn = drawn.value.as_ref()?;
+    let is_any = drawn.set.series.iter().any(|series| series.volume() > 0.0);
+    is_any.then(|| block("Mail in the queues", drawn, (&graph, links), GRAPH))
+}
 
 /// A row a queue; none while it is being counted.
 pub(super) fn queue_table(

@@ -134,10 +134,19 @@ pub fn message_key(message_id: &[u8]) -> u64 {
     }
     // What is left, with zeros behind it: cut out of the last sixteen bytes where there are as many, for what was copied
     // in pieces is not read at once without a wait.
-    let last = match message_id.last_chunk::<16>() {
-        Some(_) if rest.is_empty() => 0,
-        Some(end) => u128::from_le_bytes(*end) >> (8 * (16 - rest.len())),
-        None => (0..)
+    let last = match (
+        message_id.last_chunk::<16>(),
+        rest.first_chunk::<8>(),
+        rest.last_chunk::<8>(),
+    ) {
+        (Some(_), ..) if rest.is_empty() => 0,
+        (Some(end), ..) => u128::from_le_bytes(*end) >> (8 * (16 - rest.len())),
+        // Pseudonyms are that long, and there is one in most rows.
+        (None, Some(first), Some(end)) => {
+            let beyond = u128::from(u64::from_le_bytes(*end)) >> (8 * (16 - rest.len()));
+            u128::from(u64::from_le_bytes(*first)) | beyond << 64
+        }
+        _ => (0..)
             .zip(rest)
             .fold(0, |last, (at, byte)| last | u128::from(*byte) << (8 * at)),
     };

@@ -4,7 +4,7 @@ use super::key_filter::{LookupKey, SegmentKeys, domain_number};
 use super::segment::DayRows;
 use super::tally::{Tallies, TalliesOf, TallyRow, is_silent, two_digits};
 use crate::model::direction::Direction;
-use crate::model::event::{Destination, Kind};
+use crate::model::event::{Destination, Kind, Message};
 use crate::model::text::text;
 use crate::model::time::MINUTE_MS;
 use crate::normalise::origins::OriginField;
@@ -33,6 +33,39 @@ type Latency = (u32, u8, u64, u64);
 struct EventCounts {
     latencies: FxHashMap<Latency, i64>,
     others: FxHashMap<EventNumbers, i64>,
+}
+
+/// A power of two.
+const RECENT: usize = 64;
+
+/// Latencies of the last rows, to the millisecond, each where its numbers say: most come again within a few rows, and are
+/// looked up once.
+struct RecentLatencies([(Latency, i64); RECENT]);
+
+impl RecentLatencies {
+    #[inline]
+    fn add(&mut self, latency: Latency, to: &mut FxHashMap<Latency, i64>) {
+        let (origin, direction, queue_ms, delivery_ms) = latency;
+        let mixed = queue_ms ^ delivery_ms.rotate_left(20) ^ u64::from(origin) << 40 ^ u64::from(direction) << 36;
+        let place = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+        let recent = &mut self.0[place as usize % RECENT];
+        if recent.0 != latency {
+            RecentLatencies::put(std::mem::replace(recent, (latency, 0)), to);
+        }
+        recent.1 += 1;
+    }
+
+    /// What is not in the map yet goes there.
+    fn end(self, to: &mut FxHashMap<Latency, i64>) {
+        self.0.into_iter().for_each(|recent| RecentLatencies::put(recent, to));
+    }
+
+    fn put(((origin, direction, queue_ms, delivery_ms), times): (Latency, i64), to: &mut FxHashMap<Latency, i64>) {
+        if times > 0 {
+            let key = (origin, direction, two_digits(queue_ms), two_digits(delivery_ms));
+            *to.entry(key).or_default() += times;
+        }
+    }
 }
 
 impl DayRows<'_> {
@@ -81,14 +114,23 @@ impl DayRows<'_> {
     /// By which keys the rows may be found.
     fn add_keys(&self, origins: &[u32], keys: &mut SegmentKeys) {
         let Batch { rows, slots, .. } = &self.sealed.batch;
-        let mut last = u32::MAX;
-        for slot in self.pick(&rows.slot).iter() {
-            if *slot != last {
-                last = *slot;
-                let id = slots[*slot as usize].queue_id.as_ref();
-                id.and_then(|id| LookupKey::of_queue_id(id.as_bytes()))
-                    .into_iter()
-                    .for_each(|key| keys.add(key));
+        let mut add = |slot: &Message| {
+            let id = slot.queue_id.as_ref();
+            id.and_then(|id| LookupKey::of_queue_id(id.as_bytes()))
+                .into_iter()
+                .for_each(|key| keys.add(key));
+        };
+        match &self.rows {
+            // Each message once: its rows stand between those of others.
+            None => slots.iter().for_each(add),
+            Some(of_day) => {
+                let mut last = u32::MAX;
+                for slot in of_day.iter().map(|row| rows.slot[*row as usize]) {
+                    if slot != last {
+                        last = slot;
+                        add(&slots[slot as usize]);
+                    }
+                }
             }
         }
         self.add_recipients(keys);
@@ -159,6 +201,7 @@ impl DayRows<'_> {
         let replies = self.sealed.batch.replies.iter();
         let silent: Vec<bool> = replies.map(|reply| is_silent(reply.reason.as_bytes())).collect();
         let mut counts = EventCounts::default();
+        let mut recent = RecentLatencies([((0, 0, 0, 0), 0); RECENT]);
         let (kinds, destinations) = (self.pick(&rows.kind), self.pick(&rows.destination));
         let senders = origins.iter().zip(directions).zip(first_hops);
         let all = kinds.iter().zip(&*destinations).zip(senders).enumerate();
@@ -169,13 +212,8 @@ impl DayRows<'_> {
             }
             let row = self.row(at);
             if (*kind, *destination) == DELIVERED_OUTSIDE {
-                let key = (
-                    *origin,
-                    *direction,
-                    two_digits(rows.queue_ms[row]),
-                    two_digits(rows.delivery_ms[row]),
-                );
-                *counts.latencies.entry(key).or_default() += 1;
+                let latency = (*origin, *direction, rows.queue_ms[row], rows.delivery_ms[row]);
+                recent.add(latency, &mut counts.latencies);
                 continue;
             }
             let (reply, messages) = (rows.reply[row], rows.messages[row]);
@@ -202,6 +240,7 @@ impl DayRows<'_> {
             }
             *counts.others.entry(alike).or_default() += 1;
         }
+        recent.end(&mut counts.latencies);
         counts
     }
 }

@@ -130,8 +130,8 @@ impl<'c, R: Recall> HostStreams<'c, R> {
             let at = self.stream_at(bytes, log, (spec, now_ms));
             lines.push((at, RawLine { offset, bytes }));
         }
-        lines.sort_by_key(|(at, _)| *at);
-        for (at, line) in lines {
+        for place in by_stream(&lines, self.streams.len()) {
+            let (at, line) = lines[place as usize];
             let Some(stream) = self.streams.get_mut(at as usize) else {
                 let mut context = ParseContext::new(recall, accounting, &mut log.state);
                 if let Some(outcome) = reader.line(&mut context, &log.form, line) {
@@ -227,6 +227,24 @@ impl<'c, R: Recall> HostStreams<'c, R> {
             .filter_map(|stream| Some((stream.source, stream.seal(sequence)?)))
             .collect()
     }
+}
+
+/// Places of the lines, stream by stream, those of none last; lines of one stream keep their order.
+fn by_stream(lines: &[(u32, RawLine<'_>)], streams: usize) -> Vec<u32> {
+    let group = |at: u32| (at as usize).min(streams);
+    let mut next = vec![0_u32; streams + 1];
+    lines.iter().for_each(|(at, _)| next[group(*at)] += 1);
+    let mut start = 0;
+    for count in &mut next {
+        start += std::mem::replace(count, start);
+    }
+    let mut places = vec![0; lines.len()];
+    for (place, (at, _)) in (0..).zip(lines) {
+        let next = &mut next[group(*at)];
+        places[*next as usize] = place;
+        *next += 1;
+    }
+    places
 }
 
 impl<R: Recall> HostStream<'_, R> {

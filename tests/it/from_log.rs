@@ -145,6 +145,55 @@ fn a_line_is_the_hosts_that_it_names_under_any_spelling() {
     );
 }
 
+/// So many lines of four hosts; each says by its sender which line it is.
+fn numbered(lines: u32) -> String {
+    let mut log = String::new();
+    for number in 0..lines {
+        let (minute, second, host) = (number / 60 % 60, number % 60, number * 7 % 11 % 4);
+        writeln!(
+            log,
+            "2018-06-06T18:{minute:02}:{second:02}Z mx{host}.example.org exim[{number}]: 2018-06-06 18:{minute:02}:{second:02} \
+             H=relay.example.org [192.0.2.9] F=<line-{number}@example.org> rejected RCPT <someone-{number}@example.net>: \
+             relay not permitted"
+        )
+        .unwrap();
+    }
+    log
+}
+
+/// Many lines are sorted by host at once.
+#[test]
+#[ignore = "slow: tests/run runs it"]
+fn a_long_central_log_has_the_rows_of_its_hosts_logs_in_their_order() {
+    const LINES: u32 = 80_000;
+    let log = numbered(LINES);
+    let central = Place::with(KEEP);
+    let path = central.write("mail.log", &log);
+    unnamed(&central, &path).ends(0);
+    central.verify();
+    let counted = central.sql("SELECT sender, log_offset, host FROM events ORDER BY log_offset");
+    let mut offset = 0;
+    assert_eq!(counted.len(), LINES as usize);
+    for ((number, line), row) in log.lines().enumerate().zip(&counted) {
+        let host = line.split(' ').nth(1).unwrap();
+        assert_eq!(
+            (row["host"].as_str(), row["log_offset"].as_u64()),
+            (Some(host), Some(offset)),
+            "{line}"
+        );
+        assert_eq!(row["sender"], format!("line-{number}@example.org"));
+        offset += line.len() as u64 + 1;
+    }
+    // A hundred thousand rows at once, and a few at a time.
+    let all = Place::with(
+        "[store]\nurl = \"store\"\n[privacy]\nlocal_parts = \"keep\"\n[ours]\nnetworks = [\"192.0.2.0/24\"]\n",
+    );
+    let path = all.write("mail.log", &log);
+    unnamed(&all, &path).ends(0);
+    let rows = "SELECT host, service, kind, recipient, reason, direction, provider, log_offset FROM events ORDER BY log_offset";
+    assert_same_answers(&central.sql(rows), &all.sql(rows));
+}
+
 #[test]
 fn a_log_of_one_host_and_one_that_the_store_knows_keep_the_sources_host() {
     let place = Place::with(&format!("{KEEP}{ALIAS}"));

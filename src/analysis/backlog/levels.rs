@@ -98,11 +98,11 @@ fn all_rates(store: &dyn MailHistory, (since_ms, until_ms): (UtcMs, UtcMs)) -> R
 
 /// What came and left, by service and relay, and by the start of a bucket.
 #[derive(Debug, Default)]
-struct Moves(BTreeMap<Pair, BTreeMap<i64, Moved>>);
+struct Moves(BTreeMap<Pair, BTreeMap<i64, MailMoves>>);
 
 /// Mails that came and left.
 #[derive(Debug, Default, Clone, Copy)]
-struct Moved {
+struct MailMoves {
     came: i64,
     left: i64,
     /// The same without an origin: the arrival was not read, or an earlier version read it.
@@ -128,7 +128,7 @@ impl Moves {
     }
 }
 
-impl Moved {
+impl MailMoves {
     /// What stayed. A completion takes nothing away where its arrival added nothing.
     fn net(self, has_old_rows: bool) -> i64 {
         let unknown = match has_old_rows {

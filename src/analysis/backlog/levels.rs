@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub const BACKLOG: &str = "backlog";
 
 /// Service and relay.
-type Pair = (String, String);
+type QueuePair = (String, String);
 
 /// Levels of the queues, from which rates go on: a later level is that of the begin, and what arrived less what was completed
 /// since.
@@ -21,7 +21,7 @@ type Pair = (String, String);
 pub struct QueueLevels {
     /// The begin, UTC milliseconds: a whole minute.
     from_ms: UtcMs,
-    pairs: BTreeMap<Pair, PairLevel>,
+    pairs: BTreeMap<QueuePair, PairLevel>,
 }
 
 /// The level of a service's mail on a relay.
@@ -38,11 +38,11 @@ struct PairLevel {
 
 /// Mails in the queues at the moment of a count, on their way to [`QueueLevels`].
 #[derive(Debug, Default)]
-pub(super) struct LevelCount(BTreeMap<Pair, PairLevel>);
+pub(super) struct LevelCount(BTreeMap<QueuePair, PairLevel>);
 
 impl LevelCount {
     /// Adds a mail: whether its arrival was read, and how it changes the level otherwise.
-    pub(super) fn add(&mut self, pair: Pair, has_arrived: bool, changes: impl IntoIterator<Item = (UtcMs, i64)>) {
+    pub(super) fn add(&mut self, pair: QueuePair, has_arrived: bool, changes: impl IntoIterator<Item = (UtcMs, i64)>) {
         let level = self.0.entry(pair).or_default();
         level.begin += i64::from(has_arrived);
         level.changes.extend(changes);
@@ -98,7 +98,7 @@ fn all_rates(store: &dyn MailHistory, (since_ms, until_ms): (UtcMs, UtcMs)) -> R
 
 /// What came and left, by service and relay, and by the start of a bucket.
 #[derive(Debug, Default)]
-struct Moves(BTreeMap<Pair, BTreeMap<i64, MailMoves>>);
+struct Moves(BTreeMap<QueuePair, BTreeMap<i64, MailMoves>>);
 
 /// Mails that came and left.
 #[derive(Debug, Default, Clone, Copy)]
@@ -207,7 +207,7 @@ struct LevelCourse<'q> {
 }
 
 impl LevelCourse<'_> {
-    fn name<'p>(&self, (service, relay): &'p Pair) -> &'p str {
+    fn name<'p>(&self, (service, relay): &'p QueuePair) -> &'p str {
         match self.question.by {
             By::Relay => relay,
             _ => service,

@@ -121,7 +121,7 @@ fn frequent(
     scopes: &BTreeSet<Scope>,
     window: Window,
 ) -> Result<BTreeMap<Scope, FrequentReply>, QueryError> {
-    let mut all = BTreeMap::new();
+    let mut replies = Vec::new();
     let id = |known: &[String], name: &str| known.iter().position(|one| one == name).map(|at| at as Id);
     for column in [OF_SERVICES, OF_RELAYS, OF_PROVIDERS] {
         let scope_of = |name: &str| match column {
@@ -158,18 +158,28 @@ fn frequent(
                 times: table.number(5, row).unwrap_or(0),
                 said: String::new(),
             };
-            let best: &mut FrequentReply = all.entry(scope).or_default();
-            // Of two that came as often the one that is first by its words, whoever answers.
-            let is_more = (reply.times, best.words()) > (best.times, reply.words());
-            if is_more {
-                *best = reply;
-            }
+            replies.push((scope, reply));
         }
     }
+    let mut all = most_frequent(replies);
     for (scope, reply) in &mut all {
         reply.said = said(store, (scope.named(names), kinds), reply, window)?;
     }
     Ok(all)
+}
+
+/// The reply that came most often, by what it is about; of two that came as often the one that is first by its words, whoever
+/// answers. None where most mail failed without a word: replies to the rest say nothing of it.
+fn most_frequent(replies: Vec<(Scope, FrequentReply)>) -> BTreeMap<Scope, FrequentReply> {
+    let mut all: BTreeMap<Scope, FrequentReply> = BTreeMap::new();
+    for (scope, reply) in replies {
+        let best = all.entry(scope).or_default();
+        if (reply.times, best.words()) > (best.times, reply.words()) {
+            *best = reply;
+        }
+    }
+    all.retain(|_, reply| !reply.words().is_empty());
+    all
 }
 
 /// The words that came most often with a reply; nothing where none are kept.
@@ -192,4 +202,30 @@ fn said(
         0 => String::new(),
         _ => table.text(0, 0).to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(reason: &str, times: i64) -> FrequentReply {
+        FrequentReply {
+            reason: reason.to_owned(),
+            times,
+            ..FrequentReply::default()
+        }
+    }
+
+    #[test]
+    fn what_failed_without_a_word_is_not_told_by_the_words_of_the_rest() {
+        let (silent, told) = (Scope::Service(1), Scope::Service(2));
+        let found = most_frequent(vec![
+            (silent, reply("policy", 1)),
+            (silent, reply("", 4)),
+            (told, reply("", 2)),
+            (told, reply("mailbox_full", 3)),
+            (told, reply("bad_recipient", 3)),
+        ]);
+        assert_eq!(found, [(told, reply("bad_recipient", 3))].into());
+    }
 }

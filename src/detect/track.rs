@@ -1,4 +1,4 @@
-//! One service's counts before, in and after a window: what [`assess`](super::impact::assess) judges by.
+//! One service's counts before, in and after a window: what [`impact`](super::impact) judges by.
 
 use super::civil::CivilClock;
 use super::fleet::Id;

@@ -76,7 +76,7 @@ pub(super) fn run(setup: &Setup, args: &BackfillArgs) -> Result<ExitCode> {
         &limits.source,
     )?;
     for problem in &plan.problems {
-        output::talk(problem);
+        output::talk(&problem.words);
     }
     if plan.jobs.is_empty() {
         if plan.problems.is_empty() {

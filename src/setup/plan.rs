@@ -19,12 +19,38 @@ pub(crate) struct Plan {
     /// Jobs, one a host.
     pub jobs: Vec<Job>,
     /// Problems, safe to go on.
-    pub problems: Vec<String>,
-    /// Files among them that are there, and that this user may not read.
-    pub refused: Vec<PathBuf>,
+    pub problems: Vec<PlanProblem>,
+}
+
+/// What is wrong with a path.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanProblem {
+    /// The path, or the pattern.
+    pub path: PathBuf,
+    /// What is wrong and what to do, for people.
+    pub words: String,
+    /// It is there, and this user may not read it.
+    pub is_refused: bool,
+}
+
+impl PlanProblem {
+    fn of(error: &SourceError) -> Self {
+        let is_denied = |error: &std::io::Error| error.kind() == ErrorKind::PermissionDenied;
+        PlanProblem {
+            path: error.path().to_owned(),
+            words: error.to_string(),
+            is_refused: matches!(error, SourceError::Unreadable { error, .. } if is_denied(error)),
+        }
+    }
 }
 
 impl Plan {
+    /// Files that are there, and that this user may not read.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = &PathBuf> {
+        let refused = self.problems.iter().filter(|problem| problem.is_refused);
+        refused.map(|problem| &problem.path)
+    }
+
     /// All files, in the order of reading.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Found> {
         let families = self.jobs.iter().flat_map(|job| &job.families);
@@ -49,8 +75,7 @@ pub(crate) fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, l
     };
     let found = scan(&paths, limits);
     let mut plan = Plan::default();
-    plan.problems.extend(found.errors.iter().map(ToString::to_string));
-    plan.refused.extend(found.errors.iter().filter_map(refused));
+    plan.problems.extend(found.errors.iter().map(PlanProblem::of));
     let mut jobs = Jobs::new();
     for family in found.families {
         for (host, spec, family) in split(config, family, &unnamed) {
@@ -77,14 +102,6 @@ pub(crate) fn plan(config: &Config, paths: &[PathBuf], args: &UnnamedArgs<'_>, l
     }
     plan.jobs = jobs.into_values().collect();
     Ok(plan)
-}
-
-/// The file that this user may not read, if that is what is wrong.
-fn refused(error: &SourceError) -> Option<PathBuf> {
-    match error {
-        SourceError::Unreadable { path, error } if error.kind() == ErrorKind::PermissionDenied => Some(path.clone()),
-        _ => None,
-    }
 }
 
 /// Jobs by host and kind.

@@ -363,8 +363,8 @@ fn scan_jobs(config: &Config, limits: &RunLimits, throttle: &mut LogThrottle) ->
     let plan = plan(config, &[], &UnnamedArgs::default(), &limits.source)?;
     let now = now_ms();
     for problem in &plan.problems {
-        if throttle.is_news(problem, now) {
-            tracing::warn!("{}", problem);
+        if throttle.is_news(&problem.words, now) {
+            tracing::warn!("{}", problem.words);
         }
     }
     Ok(plan.jobs)

@@ -10,7 +10,7 @@ pub(crate) use schedules::past_schedules;
 pub(crate) use warning::{ConfigWarning, WarningTopic};
 
 use super::Setup;
-use super::plan::Plan;
+use super::plan::{Plan, PlanProblem};
 use super::redundancy::{WEEK_MS, short};
 use crate::analysis::blindness::shortest_outages;
 use crate::analysis::routes::{Route, routes};
@@ -58,10 +58,9 @@ pub(crate) fn problems(setup: &Setup, config: &Config, plan: &Plan, limits: &Lim
             .filter(|path| config.source_of(path).is_some_and(|owner| std::ptr::eq(owner, source)));
         warnings.extend(survey::of(source, files, limits));
     }
-    let is_refused = |what: &str| plan.refused.iter().any(|path| what.starts_with(&format!("{path:?}: ")));
-    warnings.extend(of_paths.iter().map(|what| match is_refused(what) {
-        true => WarningTopic::RefusedLog.says(what),
-        false => WarningTopic::Paths.says(what),
+    warnings.extend(of_paths.iter().map(|problem| match problem.is_refused {
+        true => WarningTopic::RefusedLog.says(&problem.words),
+        false => WarningTopic::Paths.says(&problem.words),
     }));
     // Without a store nothing is known yet; one that does not open is told by the commands that need it.
     if let Some((store, week)) = newest(setup, config, WEEK_MS) {
@@ -91,17 +90,18 @@ fn newest(setup: &Setup, config: &Config, back_ms: i64) -> Option<(Store, Window
 }
 
 /// Paths of a source that no file matches, each with the reason if it is among the problems, which then loses it.
-fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<ConfigWarning> {
+fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<PlanProblem>) -> Vec<ConfigWarning> {
     let mut warnings = Vec::new();
     for glob in &source.paths {
         let is_there = |path: &PathBuf| glob.matches(path);
-        if plan.files().any(|file| is_there(&file.path)) || plan.refused.iter().any(is_there) {
+        if plan.files().any(|file| is_there(&file.path)) || plan.refused().any(is_there) {
             continue;
         }
-        let named = format!("{:?}: ", glob.as_str());
-        let why = problems.iter().position(|problem| problem.starts_with(&named));
+        let why = problems
+            .iter()
+            .position(|problem| problem.path == Path::new(glob.as_str()));
         let words = match why.map(|at| problems.remove(at)) {
-            Some(why) => format!("{}: {why}", source.place),
+            Some(why) => format!("{}: {}", source.place, why.words),
             None => format!("{}: no file matches {}", source.place, glob.as_str()),
         };
         let closed = closed_folder(glob.as_str());
@@ -110,8 +110,8 @@ fn unmatched(source: &Source, plan: &Plan, problems: &mut Vec<String>) -> Vec<Co
             .is_some_and(|(topic, _)| *topic == WarningTopic::ClosedFolder)
         {
             // It is said of the path already.
-            let named = format!("{:?}: ", folder_of(glob.as_str()).unwrap_or_default());
-            problems.retain(|problem| !problem.starts_with(&named));
+            let folder = folder_of(glob.as_str()).unwrap_or_default();
+            problems.retain(|problem| problem.path != folder);
         }
         warnings.push(match closed {
             // A plain path's reason says it already.

@@ -13,7 +13,7 @@ const FILES_MAX: usize = 2_000;
 
 /// Logs that cannot be read, in one finding.
 pub(super) fn of(plan: &Plan, user: Option<&ServiceUser>) -> Option<Finding> {
-    let paths = plan.files().map(|file| &file.path).chain(&plan.refused);
+    let paths = plan.files().map(|file| &file.path).chain(plan.refused());
     let paths: Vec<PathBuf> = paths.take(FILES_MAX).cloned().collect();
     let is_refused = |path: &PathBuf| File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
     let refused: Vec<PathBuf> = match user {

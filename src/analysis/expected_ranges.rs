@@ -146,7 +146,7 @@ impl KeptRanges {
     /// Forgets buckets that rows have come or changed for, and those after them: what was learned from the rows counts.
     fn forget_changed(&mut self, store: &dyn MailHistory) -> Result<()> {
         // Before a row is read: what comes meanwhile is a change.
-        let now = store.mark(Window::ALL)?;
+        let now = store.version(Window::ALL)?;
         let ends = self
             .grids
             .iter()

@@ -131,7 +131,7 @@ impl LiveJudge {
         {
             return Ok(Arc::clone(found));
         }
-        let mark = store.mark(Window {
+        let mark = store.version(Window {
             since_ms: UtcMs::MIN,
             until_ms,
         })?;

@@ -80,10 +80,10 @@ pub trait MailHistory {
     fn identity(&self) -> Result<String, QueryError>;
 
     /// What the minutes of a window are like now.
-    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError>;
+    fn version(&self, window: Window) -> Result<HistoryVersion, QueryError>;
 
-    /// The first of the minutes `[from, to)` of which rows came or changed since the mark was made.
-    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError>;
+    /// The first of the minutes `[from, to)` of which rows came or changed since that version.
+    fn first_change(&self, version: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError>;
 
     /// The newest event in a window; on a server, its minute. It reads no row before the window.
     fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError>;
@@ -183,13 +183,13 @@ impl MailHistory for Store {
         Ok(Store::identity(self)?)
     }
 
-    fn mark(&self, _window: Window) -> Result<HistoryVersion, QueryError> {
+    fn version(&self, _window: Window) -> Result<HistoryVersion, QueryError> {
         let newest = self.changed_minutes().newest()?;
         Ok(HistoryVersion::Commits(vec![(Minute::MIN, newest)]))
     }
 
-    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
-        let HistoryVersion::Commits(known) = mark else {
+    fn first_change(&self, version: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+        let HistoryVersion::Commits(known) = version else {
             return Ok(Some(from));
         };
         let changes = self.changed_minutes();

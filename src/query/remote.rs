@@ -32,13 +32,13 @@ impl MailHistory for ClickHouseClient {
         Ok(format!("{}:{}/{}", place.host, place.port, place.database))
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
+    fn version(&self, window: Window) -> Result<HistoryVersion, QueryError> {
         let (from, to) = (window.since_ms.minute(), window.until_ms.minute());
         Ok(HistoryVersion::Digests(digests(self, from, to)?))
     }
 
-    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
-        match mark {
+    fn first_change(&self, version: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+        match version {
             HistoryVersion::Digests(known) => Ok(known.first_difference(&digests(self, from, to)?, from, to)),
             HistoryVersion::Commits(_) => Ok(Some(from)),
         }

@@ -37,12 +37,12 @@ impl MailHistory for ViewedHistory<'_> {
         })
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
-        self.inner.mark(window)
+    fn version(&self, window: Window) -> Result<HistoryVersion, QueryError> {
+        self.inner.version(window)
     }
 
-    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
-        self.inner.first_change(mark, from, to)
+    fn first_change(&self, version: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+        self.inner.first_change(version, from, to)
     }
 
     fn newest(&self, window: Window) -> Result<Option<UtcMs>, QueryError> {

@@ -120,7 +120,7 @@ impl BoardSource for LocalBoard {
         }
         // Before a row is read: what comes meanwhile makes the answer old.
         let mark = match &backend {
-            Backend::Embedded(store) => MailHistory::mark(store.as_ref(), Window::ALL).ok(),
+            Backend::Embedded(store) => MailHistory::version(store.as_ref(), Window::ALL).ok(),
             Backend::ClickHouse(_) => None,
         };
         let mut board = self.computed(store)?;

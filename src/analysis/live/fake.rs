@@ -117,7 +117,7 @@ impl MailHistory for Fake {
         Ok("fake".to_owned())
     }
 
-    fn mark(&self, window: Window) -> Result<HistoryVersion, QueryError> {
+    fn version(&self, window: Window) -> Result<HistoryVersion, QueryError> {
         let (from, to) = minutes(window);
         Ok(match self.digests {
             true => HistoryVersion::Digests(self.digests(from, to)),
@@ -125,8 +125,8 @@ impl MailHistory for Fake {
         })
     }
 
-    fn first_change(&self, mark: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
-        let known = match mark {
+    fn first_change(&self, version: &HistoryVersion, from: Minute, to: Minute) -> Result<Option<Minute>, QueryError> {
+        let known = match version {
             HistoryVersion::Commits(known) if !self.digests => known,
             HistoryVersion::Digests(known) => {
                 return Ok(known.first_difference(&self.digests(from.get(), to.get()), from, to));

@@ -230,7 +230,7 @@ impl Live {
             until_ms: until.start(),
         };
         // Before a row is read: what comes meanwhile is late.
-        let fresh = store.mark(window)?;
+        let fresh = store.version(window)?;
         // The names stay as they are when reading fails.
         let mut timeline = match self.next {
             Some(_) => Timeline::resume(store, window, self.known.clone())?,

@@ -54,6 +54,15 @@ impl RowState {
     }
 }
 
+/// Messages since a trouble began: of a row in trouble they say more than an hour that was good for the most part.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct MailSince {
+    /// Those that came.
+    pub came: u64,
+    /// Those that were expected.
+    pub expected: f64,
+}
+
 /// A row.
 #[derive(Debug, Clone)]
 pub(crate) struct BoardRow {
@@ -68,6 +77,8 @@ pub(crate) struct BoardRow {
     pub hour: f64,
     /// What was expected of that hour.
     pub usual: Option<(f64, f64)>,
+    /// What came since its trouble began; none without any, and where nothing was expected of it.
+    pub since: Option<MailSince>,
     /// The last day, messages a minute, with what was expected.
     pub day: Series,
 }
@@ -229,6 +240,7 @@ impl BoardDraft {
                 last_ms: self.last.get(&day.name).copied(),
                 hour: per_hour(hour.volume()),
                 usual: usual.map(|(low, high)| (per_hour(low), per_hour(high))),
+                since: None,
                 name: day.name.clone(),
                 day,
             });

@@ -1,6 +1,7 @@
 //! The overview: how the mail stands, who fires, the boards, and what providers do, as of one moment. The page Now, `/metrics`
 //! and `top` show the same one.
 
+mod shortfall;
 mod snapshot;
 
 pub(crate) use snapshot::{
@@ -10,7 +11,8 @@ pub(crate) use snapshot::{
 #[cfg(test)]
 pub(crate) use snapshot::{SnapshotMissing, SnapshotVerdict};
 
-use super::board::{BoardQuestion, Boards, RowState, boards};
+use self::shortfall::tell_since;
+use super::board::{BoardQuestion, Boards, MailSince, RowState, boards};
 use super::incident::{Asked, Incident, judge};
 use super::judgement::DetectionState;
 use super::kept::Kept;
@@ -48,8 +50,6 @@ pub(crate) struct Overview {
     pub boards: Boards,
     /// Providers over all relays, by name.
     pub providers: BTreeMap<String, ProviderSum>,
-    /// By service, mails that came and that were expected since the trouble began.
-    pub impacts: BTreeMap<String, (u64, f64)>,
     /// Logs, and whether they can be relied on; none where the clock stands still, because they are known as of today.
     pub sources: Vec<SourceStatus>,
     /// Where time ends, UTC milliseconds.
@@ -149,17 +149,21 @@ pub(crate) fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) 
         Some(window) => Some(judge(store, kept, options.clone(), Asked::Window(window), now_ms)?),
         None => None,
     };
-    let boards = boards(
+    let mut boards = boards(
         store,
         BoardQuestion {
             judgement: &judgement,
             kept,
-            options,
+            options: options.clone(),
             configured,
             end_ms,
             has_day_ranges,
         },
     )?;
+    if let (Some(incident), Some(until)) = (&incident, judgement.until) {
+        tell_services(incident, &mut boards);
+        tell_since(store, (kept, options), &mut boards, (until, now_ms))?;
+    }
     let silent_ms = silent_since(store, SILENT_MIN, now_ms)?.map(|newest| now_ms - newest);
     let sources = match watched {
         WatchSeen::NotAsked => Vec::new(),
@@ -177,7 +181,6 @@ pub(crate) fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) 
         until_ms: end_ms,
     };
     Ok(Overview {
-        impacts: standing.incident.iter().flat_map(impacts).collect(),
         providers: summed(providers(store, day, DirectionView::default())?),
         verdict: standing.verdict(&judgement, &TimeZone::UTC),
         standing,
@@ -207,14 +210,19 @@ fn trouble(judgement: &DetectionState, firing: &[&Alarm]) -> Option<Window> {
     })
 }
 
-fn impacts(incident: &Incident) -> impl Iterator<Item = (String, (u64, f64))> {
+/// Tells services in trouble what the incident found.
+fn tell_services(incident: &Incident, boards: &mut Boards) {
     let of = |one: &ServiceImpact| {
-        (
-            incident.names.service(one.service).to_owned(),
-            (one.observed, one.expected),
-        )
+        let since = MailSince {
+            came: one.observed,
+            expected: one.expected,
+        };
+        (incident.names.service(one.service), since)
     };
-    incident.judged.services.iter().map(of)
+    let found: BTreeMap<&str, MailSince> = incident.judged.services.iter().map(of).collect();
+    for row in boards.services.iter_mut().filter(|row| row.alarm.is_some()) {
+        row.since = found.get(row.name.as_str()).copied();
+    }
 }
 
 /// Why no alarm does not mean that all is well.

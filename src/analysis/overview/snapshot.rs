@@ -334,14 +334,9 @@ impl BoardSnapshot {
     ) -> BoardSnapshot {
         let names = &overview.judgement.names;
         let firing = overview.judgement.firing();
-        let rows = |rows: &[BoardRow], is_service: bool| {
-            let impact = |row: &BoardRow| {
-                let known = overview.impacts.get(&row.name).copied();
-                known.filter(|_| is_service && row.alarm.is_some())
-            };
-            rows.iter()
-                .map(|row| SnapshotRow::of(row, impact(row), overview.boards.step_ms))
-                .collect()
+        let rows = |rows: &[BoardRow]| {
+            let row = |row: &BoardRow| SnapshotRow::of(row, overview.boards.step_ms);
+            rows.iter().map(row).collect()
         };
         let mut queues: Vec<SnapshotQueue> = backlog
             .groups
@@ -358,9 +353,9 @@ impl BoardSnapshot {
             lacks: Vec::new(),
             alarms: firing.iter().map(|alarm| SnapshotAlarm::of(alarm, names)).collect(),
             step_s: overview.boards.step_ms / SECOND_MS,
-            services: rows(&overview.boards.services, true),
-            relays: rows(&overview.boards.relays, false),
-            hostgroups: rows(&overview.boards.hostgroups, false),
+            services: rows(&overview.boards.services),
+            relays: rows(&overview.boards.relays),
+            hostgroups: rows(&overview.boards.hostgroups),
             providers: providers(overview, &firing),
             backlog: SnapshotQueue::of(&Group::default(), &backlog.total),
             queues,
@@ -414,7 +409,7 @@ impl SnapshotAlarm {
 }
 
 impl SnapshotRow {
-    fn of(row: &BoardRow, impact: Option<(u64, f64)>, step_ms: i64) -> SnapshotRow {
+    fn of(row: &BoardRow, step_ms: i64) -> SnapshotRow {
         let minutes = step_ms as f64 / MINUTE_MS as f64;
         let messages = |rate: &Option<f64>| rate.map(|rate| rounded(rate * minutes));
         SnapshotRow {
@@ -428,8 +423,8 @@ impl SnapshotRow {
             hour: row.hour.round(),
             expected_low: row.usual.map(|(low, _)| rounded(low)),
             expected_high: row.usual.map(|(_, high)| rounded(high)),
-            came_since: impact.map(|(came, _)| came),
-            expected_since: impact.map(|(_, expected)| rounded(expected)),
+            came_since: row.since.map(|since| since.came),
+            expected_since: row.since.map(|since| rounded(since.expected)),
             day: row.day.points.iter().map(messages).collect(),
         }
     }

@@ -77,6 +77,42 @@ fn the_night_is_told_as_the_incident_tells_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/run runs it"]
+fn a_relay_that_stopped_says_what_came_since_as_its_services_do() {
+    let served = Served::start(night(), &["--at", "2018-06-06T19:20Z"]);
+    let board: Value = serde_json::from_str(&served.page("/api/v1/board")).unwrap();
+    let row = |rows: &str, name: &str| -> Value {
+        let rows = board[rows].as_array().unwrap().iter();
+        rows.filter(|row| row["name"] == name).cloned().next().unwrap()
+    };
+    let relay = row("relays", "mx1001");
+    assert_eq!(relay["came_since"], 0, "{relay}");
+    // What it carried is what its services miss, and the parts of those that went another way.
+    let services = board["services"].as_array().unwrap().iter();
+    let missed: f64 = services.filter_map(|row| row["expected_since"].as_f64()).sum();
+    let expected = relay["expected_since"].as_f64().unwrap();
+    assert!(
+        missed > 30.0 && (missed..4.0 * missed).contains(&expected),
+        "{missed} {relay}"
+    );
+    let whole = row("relays", "mx2001");
+    assert!(
+        whole["came_since"].is_null() && whole["hour"].as_f64().unwrap() > 0.0,
+        "{whole}"
+    );
+    let told = format!("0 since 18:55, where about {expected:.0} were expected: about {expected:.0} missing");
+    let page = served.page("/relay?name=mx1001");
+    assert!(page.contains(&told), "{told}\n{page}");
+    let now = served.page("/");
+    let (_, relays) = now.split_once("id=\"relays\"").unwrap();
+    let row = relays.split("</tr>").find(|row| row.contains("mx1001")).unwrap();
+    assert!(
+        row.contains("0 since 18:55") && row.contains(&format!("about {expected:.0}")),
+        "{row}"
+    );
+}
+
+#[test]
 fn a_store_that_is_not_there_is_named_and_comes_back_by_itself() {
     let place = Place::new();
     let served = Served::start(&place, &[]);

@@ -1,7 +1,7 @@
 //! Boards of services, relays, and hostgroups.
 
 use super::choice::{Choice, ROWS_SHOWN, RowOrder};
-use crate::analysis::board::{BoardRow, RowState};
+use crate::analysis::board::{BoardRow, MailSince, RowState};
 use crate::model::human;
 use crate::model::time::rfc3339;
 use crate::web::html::short;
@@ -141,8 +141,6 @@ fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) 
     let since = alarm
         .map(|(_, onset)| links.zone().clock_near(onset.start(), end_ms))
         .unwrap_or_default();
-    // Of a service in trouble the time since it began says more than an hour that was good for the most part.
-    let impact = alarm.and(overview.impacts.get(&row.name)).filter(|_| what == "service");
     RowLine {
         id: row_id(what, &row.name),
         mark: StateMark::of_row(&row.state),
@@ -155,15 +153,15 @@ fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) 
             None => "over 30 d ago".to_owned(),
         },
         last_at: row.last_ms.map(rfc3339),
-        hour: match impact {
-            Some((came, _)) => format!(
+        hour: match row.since {
+            Some(MailSince { came, .. }) => format!(
                 "{} since {since}",
-                human::count(i64::try_from(*came).unwrap_or(i64::MAX))
+                human::count(i64::try_from(came).unwrap_or(i64::MAX))
             ),
             None => human::count(row.hour.round() as i64),
         },
-        usual: match (impact, row.usual) {
-            (Some((_, expected)), _) => format!("about {}", human::decimal(*expected)),
+        usual: match (row.since, row.usual) {
+            (Some(MailSince { expected, .. }), _) => format!("about {}", human::decimal(expected)),
             (None, Some(usual)) => range(usual),
             (None, None) => "not known".to_owned(),
         },

@@ -99,7 +99,8 @@ async fn view(
     };
     page.lead
         .extend(firing.map(|alarm| now_words(alarm, overview, links.zone())));
-    page.lead.extend(row.map(|row| row_words(row, overview.end_ms)));
+    page.lead
+        .extend(row.map(|row| row_words(row, overview.end_ms, links.zone())));
     page.lead.extend(details.value.lead.iter().cloned());
     page.links.extend(firing.map(|alarm| {
         let id = notice_id(alarm, &overview.judgement.names);

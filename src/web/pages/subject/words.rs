@@ -2,7 +2,7 @@
 
 use super::choice::ALARM_DAYS;
 use crate::analysis::alarms::notice_id;
-use crate::analysis::board::BoardRow;
+use crate::analysis::board::{BoardRow, MailSince};
 use crate::analysis::verdict::next_step;
 use crate::detect::alarm::Alarm;
 use crate::model::human;
@@ -26,11 +26,23 @@ pub(super) fn now_words(alarm: &Alarm, overview: &Overview, zone: &PageZone) -> 
     )
 }
 
-pub(super) fn row_words(row: &BoardRow, end_ms: UtcMs) -> String {
+pub(super) fn row_words(row: &BoardRow, end_ms: UtcMs, zone: &PageZone) -> String {
     let last = match row.last_ms {
         Some(ms) => format!("Last mail {}", human::ago((end_ms - ms).max(0))),
         None => "No mail in 30 days".to_owned(),
     };
+    if let (Some(MailSince { came, expected }), Some((_, onset))) = (row.since, &row.alarm) {
+        let since = zone.clock_near(onset.start(), end_ms);
+        let missing = match (expected - came as f64).round() {
+            some if some >= 1.0 => format!(": about {} missing", human::decimal(some)),
+            _ => String::new(),
+        };
+        return format!(
+            "{last}; {} since {since}, where about {} were expected{missing}.",
+            human::count(i64::try_from(came).unwrap_or(i64::MAX)),
+            human::decimal(expected)
+        );
+    }
     let usual = row
         .usual
         .map(|(low, high)| format!(", where {:.0} to {:.0} are expected", low.floor(), high.ceil()));

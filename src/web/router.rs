@@ -48,6 +48,8 @@ fn all(app: &App) -> Router<Arc<App>> {
         .route(&at("/trace"), get(trace::page))
         .route(&at("/healthz"), get(healthz))
         .route(&at("/static/style.css"), get(statics::style))
+        .route(&at("/static/dark.css"), get(statics::dark_style))
+        .route(&at("/static/theme.js"), get(statics::theme_script))
         .route(&at("/static/live.js"), get(statics::script))
         .route(&at("/static/page.js"), get(statics::page_script))
         .route(&at("/static/icon.svg"), get(statics::icon))

@@ -80,6 +80,55 @@ fn no_page_bars_anybody_in_light_in_the_dark_and_on_a_phone() {
     }
 }
 
+/// What a page is drawn in: its background, and which picture of a graph is shown.
+const DRAWN: &str = "[getComputedStyle(document.body).backgroundColor, \
+     ...Array.from(document.querySelectorAll('.graph svg'), (svg) => svg.getBoundingClientRect().width > 0 ? \
+     (svg.closest('.dark') ? 'dark' : 'light') : '')].filter((word) => word).join(' ')";
+
+#[test]
+#[ignore = "lab: needs chromium and axe-core"]
+fn a_reader_chooses_light_or_dark_and_every_page_keeps_it() {
+    let served = Served::start(night(), &["--at", "2018-06-06T22:00Z"]);
+    let path = "/service?name=phabricator";
+    served.settled(path);
+    let job = |name: &str, system: bool, script: String| {
+        json!({
+            "name": name, "url": format!("http://127.0.0.1:{}{path}", served.port), "dark": system, "script": script,
+        })
+    };
+    let choose = |theme: &str| {
+        format!(
+            "(() => {{ const choice = document.getElementById('theme'); choice.value = '{theme}'; \
+             choice.dispatchEvent(new Event('change')); return {DRAWN}; }})()"
+        )
+    };
+    // One profile, a tab each: what one chose is what the next one finds.
+    let jobs = [
+        job("the system's light", false, DRAWN.to_owned()),
+        job("the system's dark", true, DRAWN.to_owned()),
+        job("dark chosen", false, choose("dark")),
+        job("dark kept", false, DRAWN.to_owned()),
+        job("light chosen", true, choose("light")),
+        job("light kept", true, DRAWN.to_owned()),
+        job("as the system again", true, choose("")),
+        job("nothing kept", false, format!("{DRAWN} + ' ' + localStorage.length")),
+    ];
+    let axe = lab::axe();
+    let answers = browsed(&jobs, axe.to_str().unwrap());
+    let (light, dark) = ("rgb(251, 251, 250)", "rgb(17, 20, 24)");
+    let wanted = [light, dark, dark, dark, light, light, dark, light];
+    for (answer, wanted) in answers.iter().zip(wanted) {
+        let drawn = answer["script"].as_str().unwrap();
+        assert!(drawn.starts_with(wanted), "{answer}");
+        let picture = if wanted == dark { "dark" } else { "light" };
+        let other = if wanted == dark { "light" } else { "dark" };
+        assert!(drawn.contains(picture) && !drawn.contains(other), "{answer}");
+        assert_eq!(answer["violations"], json!([]), "{answer}");
+        assert_eq!(answer["logged"], json!([]), "{answer}");
+    }
+    assert!(answers[7]["script"].as_str().unwrap().ends_with(" 0"), "{}", answers[7]);
+}
+
 #[test]
 #[ignore = "lab: needs schemathesis"]
 fn the_api_keeps_what_its_description_promises() {

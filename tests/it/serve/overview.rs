@@ -82,8 +82,8 @@ fn a_relay_that_stopped_says_what_came_since_as_its_services_do() {
     let served = Served::start(night(), &["--at", "2018-06-06T19:20Z"]);
     let board: Value = serde_json::from_str(&served.page("/api/v1/board")).unwrap();
     let row = |rows: &str, name: &str| -> Value {
-        let rows = board[rows].as_array().unwrap().iter();
-        rows.filter(|row| row["name"] == name).cloned().next().unwrap()
+        let mut rows = board[rows].as_array().unwrap().iter();
+        rows.find(|row| row["name"] == name).cloned().unwrap()
     };
     let relay = row("relays", "mx1001");
     assert_eq!(relay["came_since"], 0, "{relay}");

@@ -7,7 +7,7 @@ use crate::detect::alarm::Scope;
 use crate::detect::engine::Options;
 use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
-use crate::model::time::{HOUR_MS, MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::history_version::HistoryVersion;
@@ -15,10 +15,10 @@ use anyhow::Result;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-/// Graphs with shorter buckets are of a day, which is replayed as quickly.
-pub(super) const STEP_MS_MIN: i64 = HOUR_MS;
-/// Grids of buckets that are kept: two lengths in two zones.
-const GRIDS_MAX: usize = 4;
+/// Graphs with shorter buckets are of hours, which are replayed as quickly.
+pub const STEP_MS_MIN: i64 = 5 * MINUTE_MS;
+/// Grids of buckets that are kept: three lengths in two zones.
+const GRIDS_MAX: usize = 6;
 /// Values of one grid: a quarter of a year of 200 services, 20 MB.
 const VALUES_MAX: usize = 600_000;
 
@@ -222,6 +222,7 @@ impl KeptRanges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::HOUR_MS;
 
     #[test]
     fn what_was_replayed_is_not_asked_for_again_also_before_the_history_began() {

@@ -76,11 +76,39 @@ impl ProviderOutcome {
     }
 }
 
-/// All providers and relays in a window.
+/// All providers and relays in a window. The copies of each mail are followed: of a day of a million, that takes seconds.
 ///
 /// # Errors
 /// The store cannot be read.
 pub(crate) fn providers(
+    store: &dyn MailHistory,
+    window: Window,
+    direction: DirectionView,
+) -> Result<BTreeMap<ProviderAt, ProviderOutcome>, QueryError> {
+    let mut all = provider_attempts(store, window, direction)?;
+    copies(store, window, direction, &mut all)?;
+    Ok(all)
+}
+
+/// The same without how many copies were taken at first and how many later.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn provider_times(
+    store: &dyn MailHistory,
+    window: Window,
+    direction: DirectionView,
+) -> Result<BTreeMap<ProviderAt, ProviderOutcome>, QueryError> {
+    let mut all = provider_attempts(store, window, direction)?;
+    times(store, window, direction, &mut all)?;
+    Ok(all)
+}
+
+/// The same without the copies that were taken and their times: attempts, what is usual, and reasons.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn provider_attempts(
     store: &dyn MailHistory,
     window: Window,
     direction: DirectionView,
@@ -100,11 +128,14 @@ pub(crate) fn providers(
         }
     }
     reasons(store, window, direction, &mut all)?;
-    copies(store, window, direction, &mut all)?;
     Ok(all)
 }
 
-fn attempts(
+/// Attempts in a window by what became of them.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn attempts(
     store: &dyn MailHistory,
     window: Window,
     direction: DirectionView,
@@ -154,6 +185,39 @@ fn reasons(
         // Of two that came as often, the first by name.
         if one.reason.as_ref().is_none_or(|(_, most)| times > *most) {
             one.reason = Some((reason, times));
+        }
+    }
+    Ok(())
+}
+
+/// How long what was taken had been in the queue.
+fn times(
+    store: &dyn MailHistory,
+    window: Window,
+    direction: DirectionView,
+    all: &mut BTreeMap<ProviderAt, ProviderOutcome>,
+) -> Result<(), QueryError> {
+    // With two digits, so that there are a few hundred of them however many copies there are.
+    let digits = (2..=9).map(|zeros| 10_i64.pow(zeros));
+    let rounded: String = digits
+        .map(|below| {
+            let step = below / 100;
+            format!("WHEN queue_ms < {below} THEN queue_ms - queue_ms % {step} ")
+        })
+        .collect();
+    let question = format!(
+        "SELECT provider, relay, q, COUNT(*) AS times FROM (SELECT provider, relay, \
+         CASE {rounded} ELSE queue_ms - queue_ms % 10000000 END AS q \
+         FROM events WHERE provider <> '' AND {} AND kind = 'delivered') AS rounded GROUP BY provider, relay, q",
+        direction.condition()
+    );
+    let table = store.select(&question, window)?;
+    for row in 0..table.rows() {
+        let at = (in_rates(table.text(0, row)).to_owned(), table.text(1, row).to_owned());
+        let one = all.entry(at).or_default();
+        if let Some(ms) = table.number(2, row) {
+            // The longest ones have more digits.
+            *one.times.entry(two_digits(ms)).or_default() += table.number(3, row).unwrap_or(0);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! and kept until rows of its time come or change.
 
 use super::failure::Failure;
+use super::shared::SharedAnswers;
 use crate::analysis::expected_ranges::ExpectedRanges;
 use crate::analysis::incomplete::lines;
 use crate::analysis::judgement::{DetectionState, LiveJudge};
@@ -53,6 +54,10 @@ pub(super) struct Asker<'a> {
     pub kept: &'a Kept,
     /// What was expected of buckets that are over.
     pub ranges: &'a ExpectedRanges,
+    /// What pages of several subjects are cut from.
+    shared: &'a SharedAnswers,
+    /// What could not be read.
+    incomplete: &'a Incomplete,
     /// The detection, as far as it has judged.
     judge: &'a Mutex<LiveJudge>,
     /// The clock stands still: what comes later is not known.
@@ -68,6 +73,19 @@ impl Asker<'_> {
     /// Whether the clock stands still.
     pub(super) fn is_standing(&self) -> bool {
         self.is_standing
+    }
+
+    /// The answer to a question about all subjects of a window, of which each page takes its part: asked once for all pages, and
+    /// again when rows of the window come. No two questions have one name.
+    ///
+    /// # Errors
+    /// The question has no answer.
+    pub(super) fn shared<T: Send + Sync + 'static>(
+        &self,
+        (name, window): (&str, Window),
+        ask: impl FnOnce() -> Result<T>,
+    ) -> Result<Arc<T>> {
+        self.shared.of((self.backend, self.incomplete), (name, window), ask)
     }
 
     /// The detection's options.
@@ -166,6 +184,7 @@ pub(super) struct Answers {
     kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
     snapshots: Kept,
     ranges: ExpectedRanges,
+    shared: SharedAnswers,
     judge: Arc<Mutex<LiveJudge>>,
 }
 
@@ -183,6 +202,7 @@ impl Answers {
             kept: Mutex::default(),
             snapshots,
             ranges: ExpectedRanges::default(),
+            shared: SharedAnswers::default(),
             judge: Arc::new(Mutex::new(judge)),
         }
     }
@@ -307,6 +327,8 @@ impl Answers {
             now_ms: asked_ms,
             kept: &self.snapshots,
             ranges: &self.ranges,
+            shared: &self.shared,
+            incomplete: &setup.incomplete,
             judge: &self.judge,
             is_standing: self.is_standing(),
         };

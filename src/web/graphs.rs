@@ -14,11 +14,12 @@ use super::zone::{GraphClock, PageZone};
 use crate::analysis::alarms::rounded;
 use crate::analysis::backlog::{BACKLOG, BacklogQuestion, QueueLevels, backlog, queue_levels};
 use crate::analysis::expected::{Picture, draw_from};
+use crate::analysis::expected_ranges::STEP_MS_MIN;
 use crate::analysis::planned_work::graph_marks;
 use crate::graph::{GraphKind, HATCH, Style, Theme, png, svg};
 use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
-use crate::model::time::{HOUR_MS, rfc3339};
+use crate::model::time::rfc3339;
 use crate::query::Window;
 use crate::query::rates::{By, RateQuestion, bucket_ms};
 use crate::query::series::{GraphMark, Series, SeriesSet};
@@ -193,7 +194,7 @@ impl GraphChoice {
 
 /// Rates with their expected ranges and alarms. A graph of weeks begins with a whole bucket: a part of one looks like a drop.
 pub(super) fn drawn(asker: &Asker<'_>, question: &RateQuestion, clock: GraphClock) -> Result<DrawnRates> {
-    let question = &match question.step_ms >= HOUR_MS {
+    let question = &match question.step_ms >= STEP_MS_MIN {
         true => question.from_whole_bucket(),
         false => question.clone(),
     };
@@ -234,9 +235,9 @@ fn with_marks(asker: &Asker<'_>, question: &RateQuestion, mut set: SeriesSet, cl
     Ok(DrawnRates { set, marks, clock })
 }
 
-/// Draws the graphs of weeks once, so that what was expected of their buckets is known before somebody asks for one.
+/// Draws the graphs of a day and of weeks once, so that what was expected of their buckets is known before somebody asks for one.
 pub(super) fn learn_ranges(asker: &Asker<'_>, zone: &PageZone) -> Result<()> {
-    for from in ["-7d", "-28d"] {
+    for from in ["-24h", "-7d", "-28d"] {
         let choice = GraphChoice {
             from: from.to_owned(),
             ..GraphChoice::default()

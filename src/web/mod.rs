@@ -25,6 +25,7 @@ mod pages;
 mod queue_count;
 mod router;
 mod server;
+mod shared;
 mod spark;
 mod streams;
 mod timed_stream;

@@ -5,11 +5,11 @@ use super::app::{App, ServedPaths};
 use super::failure::Failure;
 use super::graphs::learn_ranges;
 use super::overview::overview;
-use super::pages::sources;
+use super::pages::{sources, subject};
 use std::sync::Arc;
 
-/// Learns what was expected in the last weeks: graphs of them are quick then. It takes seconds of processor time where much was sent,
-/// so that it comes after the first page.
+/// Learns what was expected in the last weeks, and what pages of services and relays are cut from: they are quick then. It takes
+/// seconds of processor time where much was sent, so that it comes after the first page.
 pub(crate) async fn warm_up_graphs(app: Arc<App>) {
     if app.paths == ServedPaths::All {
         let (key, zone) = (
@@ -19,6 +19,14 @@ pub(crate) async fn warm_up_graphs(app: Arc<App>) {
         let learned = app.answers.ask(key, move |asker| learn_ranges(asker, &zone)).await;
         if let Err(failure) = learned {
             tracing::debug!("graphs of weeks are not prepared: {}", failure.words());
+        }
+        let (key, links) = (QuestionKey::until("tables", app.answers.now_ms()), app.links.clone());
+        let learned = app
+            .answers
+            .ask(key, move |asker| subject::learn_tables(asker, &links))
+            .await;
+        if let Err(failure) = learned {
+            tracing::debug!("pages of services are not prepared: {}", failure.words());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A relay that also takes mail from the world: whose mail is counted, and what is found of bounces.
 
+use crate::serve::Served;
 use crate::util::Place;
 use mailpulse::analysis::fleet::fleet;
 use mailpulse::detect::fleet::FlowKind;
@@ -249,6 +250,18 @@ fn a_provider_that_defers_most_of_our_mail_is_one_alarm_with_its_code() {
     let sent = place.run(&["watch", "--once", "--stale", "0"]).ends(1);
     let notice: Value = serde_json::from_str(sent.out.lines().next().unwrap()).unwrap();
     assert!(notice["summary"].as_str().unwrap().ends_with(said), "{notice:#}");
+    let served = Served::start(&place, &["--at", "2018-06-06T14:00Z"]);
+    let page = served.page("/provider?name=google");
+    let (_, told) = page.split_once("Since 12:0").expect("since when");
+    let (told, _) = told.split_once("</p>").unwrap();
+    assert!(
+        told.contains("attempts were deferred and ") && told.contains(" are usual."),
+        "{told}"
+    );
+    let deferred: f64 = told.split([',', '%']).nth(1).unwrap().trim().parse().expect(told);
+    assert!(deferred > 50.0, "{told}");
+    assert!(served.page("/").contains(&format!("{deferred:.1} %")), "{told}");
+    drop(served);
     let until = "2018-06-07T00:00:00Z";
     let told = place
         .run(&[

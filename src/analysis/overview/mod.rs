@@ -17,15 +17,15 @@ use super::incident::{Asked, Incident, judge};
 use super::judgement::DetectionState;
 use super::kept::Kept;
 use super::live::silent_since;
-use super::providers::{Attempts, ProviderOutcome, providers};
+use super::providers::{Attempts, ProviderOutcome, attempts, provider_attempts};
 use super::sources::{SourceStatus, SourceVerdict, statuses};
 use super::verdict::{MailVerdict, VerdictFacts, verdict};
-use crate::detect::alarm::Alarm;
+use crate::detect::alarm::{Alarm, Scope};
 use crate::detect::engine::Options;
 use crate::detect::impact::ServiceImpact;
 use crate::model::direction::DirectionView;
 use crate::model::human;
-use crate::model::time::{DAY_MS, MINUTE_MS, UtcMs};
+use crate::model::time::{DAY_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use anyhow::Result;
@@ -94,6 +94,8 @@ pub(crate) struct ProviderSum {
     pub attempts: Attempts,
     /// Those of the weeks before.
     pub usual: Attempts,
+    /// Since when an alarm about it fires, and the attempts since; none without any, or where it is older than a day.
+    pub since: Option<(Minute, Attempts)>,
     /// The most frequent reason for what was put off or refused, with how often it came.
     pub reason: Option<(String, i64)>,
 }
@@ -180,8 +182,10 @@ pub(crate) fn overview(store: &dyn MailHistory, question: OverviewQuestion<'_>) 
         since_ms: end_ms - DAY_MS,
         until_ms: end_ms,
     };
+    let mut providers = summed(provider_attempts(store, day, DirectionView::default())?);
+    tell_providers(store, &judgement, &mut providers, day)?;
     Ok(Overview {
-        providers: summed(providers(store, day, DirectionView::default())?),
+        providers,
         verdict: standing.verdict(&judgement, &TimeZone::UTC),
         standing,
         boards,
@@ -223,6 +227,33 @@ fn tell_services(incident: &Incident, boards: &mut Boards) {
     for row in boards.services.iter_mut().filter(|row| row.alarm.is_some()) {
         row.since = found.get(row.name.as_str()).copied();
     }
+}
+
+/// Tells providers that defer or refuse our mail what they did since then: a day has hours that were good.
+fn tell_providers(
+    store: &dyn MailHistory,
+    judgement: &DetectionState,
+    sums: &mut BTreeMap<String, ProviderSum>,
+    day: Window,
+) -> Result<()> {
+    for alarm in judgement.firing() {
+        let Scope::Provider(id) = alarm.scope else { continue };
+        let Some(sum) = sums.get_mut(judgement.names.provider(id)) else {
+            continue;
+        };
+        if alarm.provisional || alarm.onset.start() < day.since_ms || sum.since.is_some() {
+            continue;
+        }
+        let window = Window {
+            since_ms: alarm.onset.start(),
+            ..day
+        };
+        let own = attempts(store, window, DirectionView::default())?.into_iter();
+        let own = own.filter(|((provider, _), _)| provider == judgement.names.provider(id));
+        let all = own.fold(Attempts::default(), |all, (_, attempts)| all.plus(attempts));
+        sum.since = Some((alarm.onset, all));
+    }
+    Ok(())
 }
 
 /// Why no alarm does not mean that all is well.

@@ -1,7 +1,9 @@
 //! The overview of the night of 2018-06-06: who was paged reads for whom, since when, lost or late, by which relay, what next.
 
 use super::{Served, night};
-use crate::util::Place;
+use crate::logs::passed_on;
+use crate::util::{Place, now_ms};
+use mailpulse::model::human;
 use serde_json::Value;
 
 /// The sentence of a page.
@@ -110,6 +112,99 @@ fn a_relay_that_stopped_says_what_came_since_as_its_services_do() {
         row.contains("0 since 18:55") && row.contains(&format!("about {expected:.0}")),
         "{row}"
     );
+}
+
+#[test]
+#[ignore = "slow: tests/run runs it"]
+fn providers_of_a_relay_are_those_of_the_command() {
+    let served = Served::start(night(), &["--at", "2018-06-06T18:50Z"]);
+    let page = served.settled("/relay?name=mx1001").body;
+    let args = [
+        "providers",
+        "--since",
+        "2018-06-05T18:50Z",
+        "--until",
+        "2018-06-06T18:50Z",
+        "--format",
+        "json",
+    ];
+    let told: Value = serde_json::from_str(&night().run(&args).ends(0).out).unwrap();
+    let rows = told.as_array().unwrap().iter();
+    let mut seen = 0;
+    for row in rows.filter(|row| row["relay"] == "mx1001" && row["p50_ms"].is_i64()) {
+        let link = format!("provider?name={}\"", row["provider"].as_str().unwrap());
+        let shown = page.split("<tr").find(|shown| shown.contains(&link)).expect(&link);
+        for (key, words) in [
+            ("p50_ms", human::duration as fn(i64) -> String),
+            ("p95_ms", human::duration),
+            ("attempts", human::count),
+        ] {
+            let words = words(row[key].as_i64().unwrap());
+            assert!(shown.contains(&format!(">{words}<")), "{key} {words}: {shown}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 3, "{told}");
+}
+
+#[test]
+#[ignore = "slow: tests/run runs it"]
+fn sums_below_the_boards_are_those_of_their_rows() {
+    let served = Served::start(night(), &["--at", "2018-06-06T18:50Z"]);
+    let page = served.settled("/").body;
+    let board: Value = serde_json::from_str(&served.page("/api/v1/board")).unwrap();
+    let sum = |rows: &str, key: &str| -> i64 {
+        let rows = board[rows].as_array().unwrap().iter();
+        rows.map(|row| row[key].as_f64().unwrap() as i64).sum()
+    };
+    let row = |id: &str| {
+        let (_, row) = page.split_once(&format!("<tr id=\"{id}\"")).expect(id);
+        row.split("</tr>").next().unwrap().to_owned()
+    };
+    let services = row("services-sum");
+    assert!(
+        services.contains(&format!(">{}</td>", human::count(sum("services", "hour")))),
+        "{services}"
+    );
+    let providers = row("providers-sum");
+    let (all, deferred) = (sum("providers", "attempts"), sum("providers", "deferred"));
+    assert!(
+        providers.contains(&format!(">{}</td>", human::count(all))),
+        "{providers}"
+    );
+    let percent = format!(">{:.1} %</td>", 100.0 * deferred as f64 / all as f64);
+    assert!(providers.contains(&percent), "{percent}: {providers}");
+    // A mail may pass two relays.
+    assert!(!page.contains("relays-sum"), "{page}");
+}
+
+/// Mails that relays accepted, as the page of a service says.
+fn accepted(page: &str) -> &str {
+    let (_, table) = page.split_once("What became of it").expect("the table");
+    let (_, rows) = table.split_once("<tbody>").expect("rows");
+    let (_, cell) = rows
+        .split_once("<td")
+        .and_then(|(_, cell)| cell.split_once('>'))
+        .expect("a cell");
+    cell.split('<').next().unwrap()
+}
+
+#[test]
+#[ignore = "slow: tests/run runs it"]
+fn what_pages_share_is_asked_again_when_rows_come() {
+    let place = Place::new();
+    let minutes = |n: i64| now_ms() / 1_000 - 60 * n;
+    let first =
+        passed_on(minutes(30), "1fQX01-000001-A1", "shop") + &passed_on(minutes(29), "1fQX01-000002-A1", "news");
+    place.write("main.log", &first);
+    place.backfill(&[&place.path("main.log")]).ends(0);
+    let served = Served::start(&place, &[]);
+    assert_eq!(accepted(&served.settled("/service?name=shop").body), "1");
+    place.write("main.log", first + &passed_on(minutes(1), "1fQX01-000003-A1", "news"));
+    place.backfill(&[&place.path("main.log")]).ends(0);
+    // Nobody has asked for this page, and its table was asked for all services.
+    assert_eq!(accepted(&served.settled("/service?name=news").body), "2");
+    assert_eq!(accepted(&served.settled("/service?name=shop&from=-24h").body), "1");
 }
 
 #[test]

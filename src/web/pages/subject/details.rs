@@ -45,6 +45,23 @@ pub(super) async fn details(
         .await
 }
 
+/// Asks for what the pages of all services and relays are cut from, as they show it when they are opened.
+pub(crate) fn learn_tables(asker: &Asker<'_>, links: &Links) -> Result<()> {
+    let refused = |failure| anyhow::Error::new(Refusal(failure));
+    let window = PageRange::of("", "", "-24h")
+        .window_in(links.zone(), end_of_time(asker)?)
+        .map_err(refused)?;
+    let mut details = Details {
+        window,
+        blocks: Vec::new(),
+        lead: Vec::new(),
+        is_any: false,
+    };
+    details.learn(asker, links.zone(), links)?;
+    details.dependents(asker, "", links)?;
+    details.providers(asker, &|_, _| false, links)
+}
+
 impl Details {
     fn ask(subject: PageSubject, asker: &Asker<'_>, choice: &SubjectChoice, links: &Links) -> Result<Details> {
         let refused = |failure| anyhow::Error::new(Refusal(failure));

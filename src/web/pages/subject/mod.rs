@@ -7,12 +7,13 @@ mod relay_blocks;
 mod service_blocks;
 mod words;
 
+pub(crate) use details::learn_tables;
 pub(crate) use words::alarm_table;
 
 use self::choice::{ALARM_DAYS, PageSubject, SubjectChoice};
 use self::details::details;
 use self::queues::{queue_graph, queue_table};
-use self::words::{now_words, row_words};
+use self::words::{now_words, provider_words, row_words};
 use super::blocks::{BlockPage, PageBlock, RangeForm};
 use super::frame::PageFrame;
 use super::marks::StateMark;
@@ -101,6 +102,9 @@ async fn view(
         .extend(firing.map(|alarm| now_words(alarm, overview, links.zone())));
     page.lead
         .extend(row.map(|row| row_words(row, overview.end_ms, links.zone())));
+    let sum = overview.providers.get(name).filter(|_| provider == Some(true));
+    page.lead
+        .extend(sum.and_then(|sum| provider_words(sum, overview.end_ms, links.zone())));
     page.lead.extend(details.value.lead.iter().cloned());
     page.links.extend(firing.map(|alarm| {
         let id = notice_id(alarm, &overview.judgement.names);

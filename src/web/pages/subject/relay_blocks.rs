@@ -1,7 +1,7 @@
 //! What is told of a relay and of a provider: who depends on it, and what providers do.
 
 use super::details::Details;
-use crate::analysis::providers::providers;
+use crate::analysis::providers::provider_times;
 use crate::analysis::routes::routes;
 use crate::model::direction::DirectionView;
 use crate::model::human;
@@ -15,14 +15,17 @@ use anyhow::Result;
 impl Details {
     /// Who depends on a relay, and how much of their mail takes no other way.
     pub(super) fn dependents(&mut self, asker: &Asker<'_>, name: &str, links: &Links) -> Result<()> {
+        let minutes = self.minutes();
         let week = Window {
-            since_ms: self.window.since_ms.min(self.window.until_ms - 7 * DAY_MS),
-            ..self.window
+            since_ms: minutes.since_ms.min(minutes.until_ms - 7 * DAY_MS),
+            ..minutes
         };
-        let all = routes(asker.store(), week, DirectionView::default())?;
+        let all = asker.shared(("routes", week), || {
+            Ok(routes(asker.store(), week, DirectionView::default())?)
+        })?;
         let mut rows = Vec::new();
         let mut alone = 0;
-        for route in &all {
+        for route in all.iter() {
             let Some((_, messages)) = route.last_hops.iter().find(|(hop, _)| hop == name) else {
                 continue;
             };
@@ -70,7 +73,10 @@ impl Details {
         wants: &dyn Fn(&str, &str) -> bool,
         links: &Links,
     ) -> Result<()> {
-        let all = providers(asker.store(), self.window, DirectionView::default())?;
+        let window = self.minutes();
+        let all = asker.shared(("providers", window), || {
+            Ok(provider_times(asker.store(), window, DirectionView::default())?)
+        })?;
         let percent = |both: Option<(f64, f64)>, pick: fn((f64, f64)) -> f64| {
             TableCell::number(both.map(|both| format!("{:.1} %", pick(both))).unwrap_or_default())
         };

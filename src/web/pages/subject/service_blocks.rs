@@ -9,26 +9,45 @@ use crate::model::time::{DAY_MS, End, MINUTE_MS, rfc3339};
 use crate::query::rates::bucket_ms;
 use crate::query::{Window, named};
 use crate::store::columnar::{Table, Values};
-use crate::web::answers::Asker;
+use crate::web::answers::{Asker, end_of_time};
 use crate::web::links::Links;
 use crate::web::pages::blocks::{PageBlock, rows_of};
 use crate::web::zone::PageZone;
 use anyhow::{Result, anyhow};
+use std::sync::Arc;
 
 impl Details {
-    /// Rows of a named query that are about a service.
-    fn named(&self, asker: &Asker<'_>, query: &str, more: &[(&str, &str)], end: End) -> Result<Table> {
-        let query = named::find(query).map_err(|why| anyhow!(why))?;
-        let given: Vec<(String, String)> = [
-            ("since", rfc3339(self.window.since_ms)),
-            ("until", rfc3339(self.window.until_ms)),
-        ]
-        .into_iter()
-        .map(|(name, text)| (name.to_owned(), text))
-        .chain(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
-        .collect();
-        let values = query.values(&given, end).map_err(|why| anyhow!(why))?;
-        Ok(asker.store().named(&query, &values, self.window)?)
+    /// The time that tables are about: whole minutes, so that those of one minute are the same for all pages.
+    pub(super) fn minutes(&self) -> Window {
+        Window {
+            since_ms: self.window.since_ms.floor_to(MINUTE_MS),
+            until_ms: self.window.until_ms.saturating_add(MINUTE_MS - 1).floor_to(MINUTE_MS),
+        }
+    }
+
+    /// Rows of a named query, of all services.
+    fn named(&self, asker: &Asker<'_>, name: &str, more: &[(&str, &str)], end: End) -> Result<Arc<Table>> {
+        let window = self.minutes();
+        asker.shared((name, window), || {
+            let query = named::find(name).map_err(|why| anyhow!(why))?;
+            let given: Vec<(String, String)> =
+                [("since", rfc3339(window.since_ms)), ("until", rfc3339(window.until_ms))]
+                    .into_iter()
+                    .map(|(name, text)| (name.to_owned(), text))
+                    .chain(more.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
+                    .collect();
+            let values = query.values(&given, end).map_err(|why| anyhow!(why))?;
+            Ok(asker.store().named(&query, &values, window)?)
+        })
+    }
+
+    /// What the pages of all services are cut from, for whoever opens one.
+    pub(super) fn learn(&mut self, asker: &Asker<'_>, zone: &PageZone, links: &Links) -> Result<()> {
+        let end = end_of_time(asker)?;
+        self.outcomes(asker, ("", zone), end)?;
+        self.routes(asker, &|_| false, links)?;
+        self.reasons(asker, ("", zone), end)?;
+        self.blindness(asker, "")
     }
 
     /// What became of its mail, how long it took, and what its application says.
@@ -107,7 +126,10 @@ impl Details {
     }
 
     pub(super) fn routes(&mut self, asker: &Asker<'_>, wants: &dyn Fn(&str) -> bool, links: &Links) -> Result<()> {
-        let all = routes(asker.store(), self.window, DirectionView::default())?;
+        let window = self.minutes();
+        let all = asker.shared(("routes", window), || {
+            Ok(routes(asker.store(), window, DirectionView::default())?)
+        })?;
         for route in all.iter().filter(|route| wants(&route.service)) {
             if let [(only, _)] = route.last_hops.as_slice() {
                 self.lead.push(format!(
@@ -115,7 +137,7 @@ impl Details {
                 ));
             }
         }
-        let found: Vec<_> = all.into_iter().filter(|route| wants(&route.service)).collect();
+        let found: Vec<_> = all.iter().filter(|route| wants(&route.service)).cloned().collect();
         self.blocks.push(PageBlock::Table(crate::web::pages::routes::table(
             "Routes", &found, links,
         )));
@@ -124,12 +146,16 @@ impl Details {
 
     /// How blind the volume is.
     pub(super) fn blindness(&mut self, asker: &Asker<'_>, name: &str) -> Result<()> {
+        let minutes = self.minutes();
         let weeks = Window {
-            since_ms: self.window.until_ms - 28 * DAY_MS,
-            ..self.window
+            since_ms: minutes.until_ms - 28 * DAY_MS,
+            ..minutes
         };
         let budget = asker.config.detect.false_alarms_per_service_per_90_days;
-        let all = shortest_outages(asker.store(), weeks, ("service", DirectionView::default()), budget)?;
+        let all = asker.shared(("blindness", weeks), || {
+            let by = ("service", DirectionView::default());
+            Ok(shortest_outages(asker.store(), weeks, by, budget)?)
+        })?;
         let said = match all.get(name) {
             Some(minutes) => format!(
                 "The shortest full outage that its volume can show lasts {}. Its own log (submit_failed) and the relay's \

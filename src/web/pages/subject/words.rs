@@ -8,7 +8,7 @@ use crate::detect::alarm::Alarm;
 use crate::model::human;
 use crate::model::time::{Minute, UtcMs};
 use crate::web::links::Links;
-use crate::web::overview::Overview;
+use crate::web::overview::{Overview, ProviderSum};
 use crate::web::pages::blocks::{TableBlock, TableCell};
 use crate::web::pages::marks::StateMark;
 use crate::web::zone::PageZone;
@@ -47,6 +47,22 @@ pub(super) fn row_words(row: &BoardRow, end_ms: UtcMs, zone: &PageZone) -> Strin
         .usual
         .map(|(low, high)| format!(", where {:.0} to {:.0} are expected", low.floor(), high.ceil()));
     format!("{last}; {:.0} in the last hour{}.", row.hour, usual.unwrap_or_default())
+}
+
+/// What a provider did with our mail since an alarm about it began.
+pub(super) fn provider_words(sum: &ProviderSum, end_ms: UtcMs, zone: &PageZone) -> Option<String> {
+    let (onset, attempts) = sum.since?;
+    let (deferred, bounced) = attempts.percents()?;
+    let usual = sum
+        .usual
+        .percents()
+        .map(|(deferred, bounced)| format!(", where {deferred:.1} % and {bounced:.1} % are usual"));
+    Some(format!(
+        "Since {}, {deferred:.1} % of {} attempts were deferred and {bounced:.1} % bounced{}.",
+        zone.clock_near(onset.start(), end_ms),
+        human::count(attempts.all),
+        usual.unwrap_or_default()
+    ))
 }
 
 /// Alarms as a table.

@@ -18,6 +18,8 @@ pub(super) struct BoardView {
     pub(super) heads: Vec<ColumnHead>,
     pub(super) empty: &'static str,
     pub(super) rows: Vec<RowLine>,
+    /// Messages of the last hour of all rows, where they are not counted twice: a mail has one service, and may pass two relays.
+    pub(super) sum: Option<String>,
     pub(super) hidden: usize,
     pub(super) all: String,
 }
@@ -76,7 +78,9 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
             let mut found: Vec<&BoardRow> = rows.iter().filter(named).collect();
             sort(&mut found, choice.order());
             let shown: Vec<&&BoardRow> = found.iter().filter(|row| wanted(row)).take(ROWS_SHOWN).collect();
+            let hour: f64 = shown.iter().map(|row| row.hour).sum();
             BoardView {
+                sum: (what == "service" && shown.len() > 1).then(|| human::count(hour.round() as i64)),
                 hidden: if choice.state.is_empty() {
                     found.len() - shown.len()
                 } else {

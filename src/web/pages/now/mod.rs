@@ -22,7 +22,7 @@ use axum::extract::State;
 use axum::response::Response;
 use boards::{BoardView, board_views};
 use choice::{Choice, STATES};
-use providers::{ProviderLine, provider_lines};
+use providers::{ProviderLine, ProviderTotal, provider_lines, provider_total};
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -45,6 +45,7 @@ struct NowPage {
     states: [(&'static str, &'static str); 3],
     boards: Vec<BoardView>,
     providers: Vec<ProviderLine>,
+    providers_total: Option<ProviderTotal>,
 }
 
 struct FiringLine {
@@ -98,6 +99,7 @@ fn view(app: &App, links: &Links, answer: &StoreAnswer<Overview>, choice: Choice
         relay: relay.map(|name| links.to("relay", &[("name", &name)])),
         firing: firing_lines(overview, links),
         boards: board_views(overview, links, &choice),
+        providers_total: provider_total(overview, &choice),
         providers: provider_lines(overview, links, &choice),
         sort: choice.order().as_str(),
         query: choice.q,

@@ -14,6 +14,7 @@ use crate::normalise::join::{OpenRecord, Recall};
 use crate::source::Chunk;
 use crate::store::StoreError;
 use crate::store::batch::{Batch, SealedBatch};
+use mailpulse_parsers::syslog::Envelope;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -29,6 +30,14 @@ pub(super) struct HostStream<'c, R> {
     pub recall: R,
     /// Its counts and its batch.
     pub accounting: LineAccounting,
+}
+
+/// A line, and the place of its stream.
+struct HostLine<'l> {
+    stream: u32,
+    line: RawLine<'l>,
+    /// Its envelope of syslog, if it has a usual one.
+    envelope: Option<Envelope<'l>>,
 }
 
 /// Opens what the store knows of a host.
@@ -125,22 +134,28 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         chunk: &Chunk,
     ) {
         // Host by host: the names and open messages of one are at hand while its lines are read. Lines of one host keep their order.
-        let mut lines: Vec<(u32, RawLine<'_>)> = Vec::with_capacity(chunk.bytes().len() / LINE_BYTES);
+        let mut lines = Vec::with_capacity(chunk.bytes().len() / LINE_BYTES);
         for (offset, bytes) in chunk.lines() {
-            let at = self.stream_at(bytes, log, (spec, now_ms));
-            lines.push((at, RawLine { offset, bytes }));
+            let (stream, envelope) = self.stream_of_line(bytes, log, (spec, now_ms));
+            let line = RawLine { offset, bytes };
+            lines.push(HostLine { stream, line, envelope });
         }
         for place in by_stream(&lines, self.streams.len()) {
-            let (at, line) = lines[place as usize];
+            let HostLine {
+                stream: at,
+                line,
+                envelope,
+            } = &lines[place as usize];
+            let (at, line, envelope) = (*at, *line, envelope.as_ref());
             let Some(stream) = self.streams.get_mut(at as usize) else {
                 let mut context = ParseContext::new(recall, accounting, &mut log.state);
-                if let Some(outcome) = reader.line(&mut context, &log.form, line) {
+                if let Some(outcome) = reader.line(&mut context, &log.form, line, envelope) {
                     accounting.count(outcome, line.bytes.len());
                 }
                 continue;
             };
             let mut context = ParseContext::new(&mut stream.recall, &mut stream.accounting, &mut log.state);
-            match stream.reader.line(&mut context, &log.form, line) {
+            match stream.reader.line(&mut context, &log.form, line, envelope) {
                 // Nobody knows whose a line is that does not parse: whoever reads the log answers for it.
                 Some(LineOutcome::Unparsed) => {
                     accounting.follow(&mut log.state, &stream.accounting);
@@ -158,11 +173,18 @@ impl<'c, R: Recall> HostStreams<'c, R> {
         }
     }
 
-    /// Place of the stream that a line belongs to.
+    /// Place of the stream that a line belongs to, and the line's envelope, if it has a usual one.
     #[inline]
-    fn stream_at(&mut self, line: &[u8], log: &OpenLog, (spec, now_ms): (&Arc<Spec>, UtcMs)) -> u32 {
-        let Some(mta) = spec.grammar.mta() else { return READER };
-        let found = with_host(&log.form, line, (mta, &spec.tags), |host, is_own| {
+    fn stream_of_line<'l>(
+        &mut self,
+        line: &'l [u8],
+        log: &OpenLog,
+        (spec, now_ms): (&Arc<Spec>, UtcMs),
+    ) -> (u32, Option<Envelope<'l>>) {
+        let Some(mta) = spec.grammar.mta() else {
+            return (READER, None);
+        };
+        let (found, envelope) = with_host(&log.form, line, (mta, &spec.tags), |host, is_own| {
             if *host == *self.last.0 && (is_own || self.last.1 != READER) {
                 return self.last.1;
             }
@@ -177,7 +199,7 @@ impl<'c, R: Recall> HostStreams<'c, R> {
             self.last.1 = at;
             at
         });
-        found.unwrap_or(READER)
+        (found.unwrap_or(READER), envelope)
     }
 
     #[cold]
@@ -230,17 +252,17 @@ impl<'c, R: Recall> HostStreams<'c, R> {
 }
 
 /// Places of the lines, stream by stream, those of none last; lines of one stream keep their order.
-fn by_stream(lines: &[(u32, RawLine<'_>)], streams: usize) -> Vec<u32> {
+fn by_stream(lines: &[HostLine<'_>], streams: usize) -> Vec<u32> {
     let group = |at: u32| (at as usize).min(streams);
     let mut next = vec![0_u32; streams + 1];
-    lines.iter().for_each(|(at, _)| next[group(*at)] += 1);
+    lines.iter().for_each(|line| next[group(line.stream)] += 1);
     let mut start = 0;
     for count in &mut next {
         start += std::mem::replace(count, start);
     }
     let mut places = vec![0; lines.len()];
-    for (place, (at, _)) in (0..).zip(lines) {
-        let next = &mut next[group(*at)];
+    for (place, line) in (0..).zip(lines) {
+        let next = &mut next[group(line.stream)];
         places[*next as usize] = place;
         *next += 1;
     }

@@ -60,18 +60,28 @@ impl QueueId {
 
 /// When a message of Exim arrived: its ID begins with the second, in six digits of base 62 (spec, chapter 3.4).
 pub fn exim_time_ms(id: &[u8]) -> Option<UtcMs> {
-    let (second, rest) = id.split_first_chunk::<6>()?;
-    if rest.first() != Some(&b'-') || !rest.get(1..)?.contains(&b'-') {
-        return None;
-    }
+    let second = exim_second(id)?;
     let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(i64::from(byte - b'0')),
-        b'A'..=b'Z' => Some(i64::from(byte - b'A') + 10),
-        b'a'..=b'z' => Some(i64::from(byte - b'a') + 36),
-        _ => None,
+        b'0'..=b'9' => byte - b'0',
+        b'A'..=b'Z' => byte - b'A' + 10,
+        _ => byte - b'a' + 36,
     };
-    let seconds = second.iter().try_fold(0, |sum, byte| Some(sum * 62 + digit(*byte)?))?;
+    let seconds = second.iter().fold(0, |sum, byte| sum * 62 + i64::from(digit(*byte)));
     Some(UtcMs::from_seconds(seconds))
+}
+
+/// Whether [`exim_time_ms`] finds a time in an ID.
+#[inline]
+pub(crate) fn has_exim_time(id: &[u8]) -> bool {
+    exim_second(id).is_some()
+}
+
+/// The digits of the second in an ID of Exim; each is a letter or a digit.
+#[inline]
+fn exim_second(id: &[u8]) -> Option<&[u8; 6]> {
+    let (second, rest) = id.split_first_chunk::<6>()?;
+    let is_id = rest.first() == Some(&b'-') && rest.get(1..)?.contains(&b'-');
+    (is_id && second.iter().all(u8::is_ascii_alphanumeric)).then_some(second)
 }
 
 impl std::fmt::Debug for QueueId {

@@ -19,6 +19,7 @@ use crate::normalise::postfix::PostfixNormaliser;
 use crate::source::Chunk;
 use crate::source::identity::Position;
 use crate::store::catalogue::CatalogueError;
+use mailpulse_parsers::syslog::Envelope;
 use std::sync::Arc;
 
 /// Reads the logs of one host and kind, in order.
@@ -122,16 +123,18 @@ impl<'c> LogReader<'c> {
         context.accounting.settle(context.state);
     }
 
-    /// Takes a line of a log whose lines are of several hosts: what became of it, or none of a piece of a line.
+    /// Takes a line of a log whose lines are of several hosts, with its envelope of syslog if that is known: what became of it,
+    /// or none of a piece of a line.
     pub(crate) fn line<R: Recall>(
         &mut self,
         context: &mut ParseContext<'_, R>,
         form: &WrappingForm,
         line: RawLine<'_>,
+        envelope: Option<&Envelope<'_>>,
     ) -> Option<LineOutcome> {
         match self {
-            LogReader::Exim(lines) => lines.wrapped(context, form, line),
-            LogReader::Postfix(lines) => lines.wrapped(context, form, line),
+            LogReader::Exim(lines) => lines.wrapped_in(context, form, line, envelope),
+            LogReader::Postfix(lines) => lines.wrapped_in(context, form, line, envelope),
             LogReader::App(_) => None,
         }
     }

@@ -76,6 +76,21 @@ pub(super) trait MtaLines {
         }
     }
 
+    /// The same of a line whose envelope is known, if it has a usual one.
+    #[inline]
+    fn wrapped_in<R: Recall>(
+        &mut self,
+        context: &mut ParseContext<'_, R>,
+        form: &WrappingForm,
+        line: RawLine<'_>,
+        envelope: Option<&Envelope<'_>>,
+    ) -> Option<LineOutcome> {
+        match envelope {
+            Some(envelope) => self.enveloped(context, &form.head, line, envelope),
+            None => self.wrapped(context, form, line),
+        }
+    }
+
     /// A line in an envelope of syslog.
     #[inline]
     fn enveloped<R: Recall>(

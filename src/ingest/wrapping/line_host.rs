@@ -6,30 +6,33 @@ use super::survey::lines;
 use mailpulse_parsers::layers::Mta;
 use mailpulse_parsers::syslog::{self, Envelope};
 
-/// The host that a line names, and whether it is a line of this program, under its own tag or one of `tags`.
+/// The host that a line names, and whether it is a line of this program, under its own tag or one of `tags`; beside what `take`
+/// makes of it, the line's envelope of syslog, where it has a usual one: heads are not parsed twice.
 #[inline]
-pub(crate) fn with_host<T>(
+pub(crate) fn with_host<'l, T>(
     form: &WrappingForm,
-    line: &[u8],
+    line: &'l [u8],
     (mta, tags): (Mta, &[String]),
     take: impl FnOnce(&[u8], bool) -> T,
-) -> Option<T> {
+) -> (Option<T>, Option<Envelope<'l>>) {
     let is_own =
         |envelope: &Envelope<'_>| mta.owns(envelope.tag) || tags.iter().any(|tag| tag.as_bytes() == envelope.tag);
     match form.wrapping {
         Wrapping::Journal => {
-            let entry = JournalEntry::parse(line).ok()?;
-            let envelope = entry.envelope();
-            Some(take(envelope.host, is_own(&envelope)))
+            let entry = JournalEntry::parse(line).ok();
+            let of = entry.as_ref().map(JournalEntry::envelope);
+            (of.map(|envelope| take(envelope.host, is_own(&envelope))), None)
         }
-        Wrapping::Container => None,
+        Wrapping::Container => (None, None),
         Wrapping::Plain | Wrapping::Syslog => {
-            let usual = syslog::envelope(line).ok().filter(&is_own);
-            let envelope = match usual {
-                Some(envelope) => envelope,
-                None => syslog::any_envelope(line).ok()?,
+            let usual = syslog::envelope(line).ok();
+            let taken = match usual.filter(&is_own) {
+                Some(own) => Some(take(own.host, true)),
+                None => syslog::any_envelope(line)
+                    .ok()
+                    .map(|envelope| take(envelope.host, is_own(&envelope))),
             };
-            Some(take(envelope.host, is_own(&envelope)))
+            (taken, usual)
         }
     }
 }

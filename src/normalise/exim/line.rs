@@ -60,7 +60,7 @@ pub(super) fn destination(delivery: &EximDelivery<'_>) -> Option<Destination> {
 /// Whether a transport speaks LMTP, by its name: Exim does not log the protocol of a delivery.
 pub(super) fn is_lmtp(transport: &[u8]) -> bool {
     // A name is too short for a search that has to be set up, at each delivery.
-    transport.windows(4).any(|word| word == b"lmtp")
+    transport.contains(&b'l') && transport.windows(4).any(|word| word == b"lmtp")
 }
 
 /// Addresses in a list with spaces between them, each once: a client may name one twice, and it gets one copy.

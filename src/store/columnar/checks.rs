@@ -20,8 +20,8 @@ pub(super) struct Checked(Arc<Mutex<WrittenFile>>);
 #[derive(Default)]
 struct WrittenFile {
     file: Vec<u8>,
-    /// Of the column in hand.
-    sum: Option<crc32fast::Hasher>,
+    /// Where the column in hand begins.
+    column: Option<usize>,
     sums: String,
 }
 
@@ -41,14 +41,16 @@ impl Checked {
     /// A column begins here, and the one before has ended.
     pub(super) fn begin_column(&self) {
         self.end_column();
-        self.written().sum = Some(crc32fast::Hasher::new());
+        let mut written = self.written();
+        written.column = Some(written.file.len());
     }
 
     /// The column in hand has ended, if it has not yet.
     pub(super) fn end_column(&self) {
-        let mut written = self.written();
-        if let Some(sum) = written.sum.take() {
-            put(sum.finalize(), &mut written.sums);
+        let WrittenFile { file, column, sums } = &mut *self.written();
+        if let Some(begin) = column.take() {
+            // At once: a column's head is written byte by byte.
+            put(crc32fast::hash(&file[begin..]), sums);
         }
     }
 
@@ -68,11 +70,7 @@ impl Checked {
 
 impl Write for Checked {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut written = self.written();
-        if let Some(sum) = &mut written.sum {
-            sum.update(bytes);
-        }
-        written.file.extend_from_slice(bytes);
+        self.written().file.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

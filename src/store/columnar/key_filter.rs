@@ -5,7 +5,7 @@
 //! each of its eight words a bit by the lower half. It says "no" for sure, and "yes" to one key of forty that a segment
 //! does not have: to read such a segment in vain costs a few milliseconds. Segments whose groups of rows were joined have a filter a part, until they are merged.
 
-use crate::model::queue_id::exim_time_ms;
+use crate::model::queue_id::has_exim_time;
 use crate::normalise::redact::message_key;
 use std::borrow::Cow;
 
@@ -20,9 +20,7 @@ const OF_ADDRESSES: u64 = 3 << 60;
 impl LookupKey {
     /// Of a queue ID; none of one that holds the time of its mail, by which its segments are found.
     pub fn of_queue_id(id: &[u8]) -> Option<LookupKey> {
-        exim_time_ms(id)
-            .is_none()
-            .then(|| LookupKey::mixed(OF_QUEUES ^ message_key(id)))
+        (!has_exim_time(id)).then(|| LookupKey::mixed(OF_QUEUES ^ message_key(id)))
     }
 
     /// Of a local part and a domain as they are stored; case does not count in a domain.
@@ -89,19 +87,30 @@ fn mask(hash: u64) -> FilterBlock {
     SALTS.map(|salt| 1 << ((hash as u32).wrapping_mul(salt) >> 27))
 }
 
+/// Places in which [`SegmentKeys::add`] looks; a power of two.
+const RECENT: usize = 1 << 11;
+
 /// The keys of a segment, while it is made.
 #[derive(Debug, Default)]
 pub(super) struct SegmentKeys {
     keys: Vec<LookupKey>,
+    /// Keys that came lately, each where it says: most come again within a few rows.
+    recent: Vec<u64>,
     /// Filters that were made before.
     written: Vec<u8>,
 }
 
 impl SegmentKeys {
-    /// Adds a key; one that came just before is added once.
+    /// Adds a key; one that came lately is added once.
     #[inline]
     pub(super) fn add(&mut self, key: LookupKey) {
-        if self.keys.last() != Some(&key) {
+        if self.recent.is_empty() {
+            // Numbers that no key of that place is.
+            self.recent.extend(1..=RECENT as u64);
+        }
+        let recent = &mut self.recent[key.0 as usize % RECENT];
+        if *recent != key.0 {
+            *recent = key.0;
             self.keys.push(key);
         }
     }

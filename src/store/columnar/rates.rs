@@ -41,6 +41,11 @@ pub(super) struct RateRow {
 /// Minute, group, what happened, first hop.
 type RateKey = (u32, u32, RateOf, bool);
 
+/// A number that orders keys as they order themselves, in one comparison.
+fn in_order((minute, group, of, first_hop): &RateKey) -> u128 {
+    u128::from(*minute) << 96 | u128::from(*group) << 64 | u128::from(of.0) << 32 | u128::from(*first_hop)
+}
+
 /// Kind, destination, direction and provider in one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct RateOf(u32);
@@ -223,7 +228,7 @@ impl Rates {
     /// The rates' file, with roll-ups of these and of the events where they are given; made in memory that is given back.
     pub(super) fn encode(mut self, tallies: Option<Tallies>, scratch: &mut Scratch) -> Result<Vec<u8>, ColumnarError> {
         let mut sums = std::mem::take(&mut self.sums);
-        sums.sort_unstable();
+        sums.sort_unstable_by_key(|(key, _)| in_order(key));
         let minutes = self.columns(&sums, scratch)?.encode_in(scratch)?;
         let Some(tallies) = tallies else { return Ok(minutes) };
         let mut files = Vec::with_capacity(5);

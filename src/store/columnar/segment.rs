@@ -403,6 +403,10 @@ impl DayRows<'_> {
             reply_words,
             ..
         } = &self.sealed.batch;
+        // None are kept, unless the configuration asks for them.
+        if reply_words.len() == 1 {
+            return out.constant(REPLY, "");
+        }
         let codes = self.pick(&rows.reply);
         let codes: Vec<u32> = codes.iter().map(|code| replies[*code as usize].words).collect();
         let used = Used::of(&codes, reply_words.len());

@@ -8,7 +8,7 @@ use crate::detect::engine::Options;
 use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
 use crate::detect::routes::Routes;
-use crate::model::time::{MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{DAY_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::rates::{By, RateQuestion};
@@ -57,6 +57,48 @@ pub fn draw_in(
         .collect())
 }
 
+/// Buckets of which an expectation is worth a replay of their own beside what is written down.
+const REPLAYED_MS_MAX: i64 = 2 * DAY_MS;
+
+/// Draws ranges and alarms into one picture: of weeks from what a watcher has written down, if that reaches.
+///
+/// # Errors
+/// The history cannot be read.
+pub fn draw(
+    store: &dyn MailHistory,
+    kept: &Kept,
+    options: Options,
+    picture: Picture<'_>,
+    now_ms: UtcMs,
+) -> Result<Vec<GraphMark>> {
+    let ranges = ExpectedRanges::default();
+    if let Some(over) = buckets_over(store, &picture, now_ms)? {
+        let missing = ranges.missing(store, (kept, &options), over)?;
+        // Where nothing is written down, one replay is less than two.
+        let is_less = |(from, until): (UtcMs, UtcMs)| from > over.1 && until - from <= REPLAYED_MS_MAX;
+        if missing.is_none_or(is_less) {
+            return draw_from(store, (kept, &ranges), options, picture, now_ms);
+        }
+    }
+    Ok(draw_in(store, kept, options, &mut [picture], now_ms)?.concat())
+}
+
+/// The buckets of a picture of weeks that are over: their grid, the beginning of the first, and the end of the last. None of a
+/// picture that does not begin with a bucket, and of one of a day.
+fn buckets_over(
+    store: &dyn MailHistory,
+    Picture { question, set }: &Picture<'_>,
+    now_ms: UtcMs,
+) -> Result<Option<(BucketGrid, UtcMs, UtcMs)>> {
+    let start_ms = set.start_ms;
+    if set.step_ms < STEP_MS_MIN || question.window.since_ms != start_ms {
+        return Ok(None);
+    }
+    let grid = BucketGrid::of(set.step_ms, start_ms);
+    let until_ms = so_far(store, now_ms)?.until_ms.min(question.window.until_ms);
+    Ok(Some((grid, start_ms, grid.start(until_ms).max(start_ms))))
+}
+
 /// Draws ranges and alarms into a picture of weeks. What was expected of buckets that are over comes from `ranges`, and only what
 /// they do not reach is replayed. A picture that does not begin with a bucket, and one of a day, are drawn as others are.
 ///
@@ -69,13 +111,11 @@ pub fn draw_from(
     picture: Picture<'_>,
     now_ms: UtcMs,
 ) -> Result<Vec<GraphMark>> {
+    let Some((grid, start_ms, over_ms)) = buckets_over(store, &picture, now_ms)? else {
+        return Ok(draw_in(store, kept, options, &mut [picture], now_ms)?.concat());
+    };
     let Picture { question, set } = picture;
-    let (start_ms, until_ms) = (set.start_ms, question.window.until_ms);
-    if set.step_ms < STEP_MS_MIN || question.window.since_ms != start_ms {
-        return Ok(draw_in(store, kept, options, &mut [Picture { question, set }], now_ms)?.concat());
-    }
-    let grid = BucketGrid::of(set.step_ms, start_ms);
-    let over_ms = grid.start(so_far(store, now_ms)?.until_ms.min(until_ms)).max(start_ms);
+    let until_ms = question.window.until_ms;
     ranges.fill(store, (kept, &options), (grid, start_ms, over_ms), now_ms)?;
     let rest = RateQuestion {
         window: Window {

@@ -1,13 +1,13 @@
 //! What the detection expected of each bucket of the past, kept by whoever draws many graphs: a graph of weeks then replays hours
 //! instead of weeks, and those of all services cost one replay.
 
-use super::kept::Kept;
+use super::kept::{BUCKETS_MIN, ExpectedHours, Kept};
 use super::present::Replay;
 use crate::detect::alarm::Scope;
 use crate::detect::engine::Options;
 use crate::detect::fleet::{FleetMinute, Id, Names};
 use crate::detect::forecast::Expected;
-use crate::model::time::{MINUTE_MS, Minute, UtcMs};
+use crate::model::time::{HOUR_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 use crate::query::history_version::HistoryVersion;
@@ -39,6 +39,11 @@ impl BucketGrid {
         }
     }
 
+    /// Whether its buckets are whole hours of UTC, and of a length of which expectations are written down.
+    fn is_of_hours(self) -> bool {
+        self.phase_ms % HOUR_MS == 0 && BUCKETS_MIN.contains(&(self.step_ms / MINUTE_MS)) && self.step_ms % HOUR_MS == 0
+    }
+
     /// Where the bucket of a moment begins.
     #[must_use]
     pub fn start(self, time: UtcMs) -> UtcMs {
@@ -62,9 +67,12 @@ struct KeptRanges {
     /// What the history was like when the first of them was read.
     mark: Option<HistoryVersion>,
     /// Numbers of what is expected to send, by kind and name: numbers of the detection may differ from replay to replay.
-    numbers: HashMap<(&'static str, String), u32>,
+    numbers: SenderNumbers,
     grids: BTreeMap<BucketGrid, GridRanges>,
 }
+
+/// Numbers by kind and name.
+type SenderNumbers = HashMap<(String, String), u32>;
 
 /// By the beginnings of buckets, what was expected of whom.
 type GridRanges = BTreeMap<UtcMs, Vec<(u32, Expected)>>;
@@ -87,11 +95,10 @@ impl ExpectedRanges {
         (grid, from_ms, until_ms): (BucketGrid, UtcMs, UtcMs),
         now_ms: UtcMs,
     ) -> Result<()> {
-        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ranges.forget_changed(store)?;
-        let Some(missing) = ranges.missing(grid, (from_ms, until_ms)) else {
+        let Some(missing) = self.missing(store, (kept, options), (grid, from_ms, until_ms))? else {
             return Ok(());
         };
+        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut history = Replay::begin(store, kept, options.clone(), missing, now_ms)?;
         let mut open: Option<OpenBucket> = None;
         while let Some(minutes) = history.next_part()? {
@@ -116,10 +123,32 @@ impl ExpectedRanges {
         Ok(())
     }
 
+    /// What would have to be replayed of the buckets from `from_ms` to `until_ms`, after what a watcher has written down: from the
+    /// first bucket that is not known to the end of the last one.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn missing(
+        &self,
+        store: &dyn MailHistory,
+        (kept, options): (&Kept, &Options),
+        (grid, from_ms, until_ms): (BucketGrid, UtcMs, UtcMs),
+    ) -> Result<Option<(UtcMs, UtcMs)>> {
+        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ranges.forget_changed(store)?;
+        if let Some(missing) = ranges.missing(grid, (from_ms, until_ms))
+            && grid.is_of_hours()
+            && let Some((hours, until)) = kept.expected_hours(store, options)?
+        {
+            ranges.add_hours(grid, missing, (&hours, until));
+        }
+        Ok(ranges.missing(grid, (from_ms, until_ms)))
+    }
+
     /// What was expected of a bucket.
     pub fn expected(&self, grid: BucketGrid, start_ms: UtcMs, scope: (&'static str, &str)) -> Option<Expected> {
         let ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = *ranges.numbers.get(&(scope.0, scope.1.to_owned()))?;
+        let number = *ranges.numbers.get(&(scope.0.to_owned(), scope.1.to_owned()))?;
         let bucket = ranges.grids.get(&grid)?.get(&start_ms)?;
         let at = bucket.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         bucket.get(at).map(|(_, expected)| *expected)
@@ -178,15 +207,50 @@ impl KeptRanges {
         first.zip(last)
     }
 
+    /// Adds the buckets of which all hours are known; the hours count up to a minute.
+    fn add_hours(
+        &mut self,
+        grid: BucketGrid,
+        (from_ms, until_ms): (UtcMs, UtcMs),
+        (hours, until): (&ExpectedHours, Minute),
+    ) {
+        let mut buckets: BTreeMap<UtcMs, (i64, BTreeMap<u32, Expected>)> = BTreeMap::new();
+        let before = hours
+            .first()
+            .map_or(UtcMs::MIN, |first| first.floor_to(HOUR_MIN).start());
+        for start_ms in grid.starts(from_ms, until_ms) {
+            // Before the history begins, nothing is expected.
+            let empty_ms = before.since(start_ms).clamp(0, grid.step_ms);
+            buckets.insert(start_ms, (empty_ms / HOUR_MS, BTreeMap::new()));
+        }
+        let numbers = &mut self.numbers;
+        let bucket_min = grid.step_ms / MINUTE_MS;
+        hours.each(bucket_min, (from_ms.minute(), until_ms.minute()), |(start, of)| {
+            let bucket = buckets.get_mut(&grid.start(start.start()));
+            let Some((known, sums)) = bucket.filter(|_| start + HOUR_MIN <= until) else {
+                return;
+            };
+            *known += 1;
+            for (named, expected) in of {
+                let number = number_of(numbers, named);
+                sums.entry(number).or_default().add_all(expected);
+            }
+        });
+        let ranges = self.grids.entry(grid).or_default();
+        for (start_ms, (known, sums)) in buckets {
+            if known * HOUR_MS == grid.step_ms {
+                ranges.entry(start_ms).or_insert_with(|| sums.into_iter().collect());
+            }
+        }
+        self.limit(grid);
+    }
+
     /// Keeps a bucket.
     fn put(&mut self, grid: BucketGrid, bucket: Option<OpenBucket>, names: &Names) {
         let Some(bucket) = bucket else { return };
         let mut values: Vec<(u32, Expected)> = Vec::with_capacity(bucket.sums.len());
         for (scope, expected) in bucket.sums {
-            let (kind, name) = scope.named(names);
-            let next = self.numbers.len() as u32;
-            let number = *self.numbers.entry((kind, name.to_owned())).or_insert(next);
-            values.push((number, expected));
+            values.push((number_of(&mut self.numbers, scope.named(names)), expected));
         }
         values.sort_unstable_by_key(|(number, _)| *number);
         self.grids.entry(grid).or_default().insert(bucket.start_ms, values);
@@ -219,10 +283,14 @@ impl KeptRanges {
     }
 }
 
+fn number_of(numbers: &mut SenderNumbers, (kind, name): (&str, &str)) -> u32 {
+    let next = numbers.len() as u32;
+    *numbers.entry((kind.to_owned(), name.to_owned())).or_insert(next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::HOUR_MS;
 
     #[test]
     fn what_was_replayed_is_not_asked_for_again_also_before_the_history_began() {

@@ -169,6 +169,7 @@ impl<'s> Replay<'s> {
                         mark,
                         known: &known,
                         engine: &self.engine,
+                        open_hour: None,
                     };
                     kept.put(&standing, &subject, u64::MAX)?;
                 }

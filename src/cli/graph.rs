@@ -12,7 +12,7 @@ use crate::graph::terminal::Screen;
 use crate::graph::{self, GraphKind, Style, Theme};
 use crate::model::direction::DirectionView;
 use crate::model::event::Kind;
-use crate::model::time::{MINUTE_MS, UtcMs, parse_duration_ms};
+use crate::model::time::{HOUR_MS, MINUTE_MS, UtcMs, parse_duration_ms};
 use crate::query::Window;
 use crate::query::history::MailHistory;
 pub(super) use crate::query::rates::bucket_ms;
@@ -116,14 +116,13 @@ pub(super) fn run(setup: &Setup, args: &GraphArgs) -> Result<ExitCode> {
             question: &question,
             set: &mut set,
         };
-        expected::draw_in(
+        expected::draw(
             store,
             &kept(&config),
             options(&config, &Overrides::default()),
-            &mut [picture],
+            picture,
             now_ms(),
         )?
-        .concat()
     };
     let drawn: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
     marks.extend(graph_marks(&planned(&config)?, &question, &drawn));
@@ -189,7 +188,7 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         BACKLOG => BACKLOG,
         _ => "messages",
     };
-    Ok(RateQuestion {
+    let question = RateQuestion {
         window,
         step_ms,
         origin_ms: UtcMs::EPOCH,
@@ -200,6 +199,11 @@ fn question(args: &GraphArgs, window: Window) -> Result<RateQuestion> {
         service: args.service.clone(),
         only: args.only.clone(),
         measure,
+    };
+    // A part of a long bucket looks like a drop.
+    Ok(match measure != BACKLOG && step_ms >= HOUR_MS {
+        true => question.from_whole_bucket(),
+        false => question,
     })
 }
 

@@ -415,7 +415,10 @@ impl Channels {
 
     /// Factor on the expectation and noise of the window that is nearest to so many minutes.
     pub(super) fn outlook(&self, minutes: i64, step_s: i64, history: &History) -> (f64, f64) {
-        let off = |which: &usize| (WINDOWS_MIN[*which] as f64 / minutes.max(1) as f64).ln().abs();
+        let off = |which: &usize| {
+            let (window, minutes) = (WINDOWS_MIN[*which], minutes.max(1));
+            window.max(minutes) as f64 / window.min(minutes) as f64
+        };
         let nearest = (0..WINDOWS).min_by(|a, b| off(a).total_cmp(&off(b)));
         let which = nearest.unwrap_or(HOUR).max(QUARTER);
         let (level, noise) = self.compare(which);

@@ -262,15 +262,20 @@ impl Detector {
         Ok(())
     }
 
-    /// What a series is expected to bring in the minute that begins at `ts_s`, as known before it, for a look at
+    /// What a series is expected to bring in the minute that begins at `ts_s`, as known before it, for looks at
     /// windows of so many minutes. `None` while it is too young to be judged.
-    pub fn forecast(&mut self, id: SeriesId, ts_s: i64, window_min: i64) -> Option<Forecast> {
+    pub fn forecasts<const N: usize>(
+        &mut self,
+        id: SeriesId,
+        ts_s: i64,
+        windows_min: [i64; N],
+    ) -> Option<[Forecast; N]> {
         let tuning = &self.config.tuning;
         let entry = self.entries.get_mut(id.index())?;
         let civil = entry.clock.at(ts_s);
         let holiday = entry.holidays.kind(civil.day) == DayKind::Holiday;
         let week_s = civil.week_s + entry.clock_change.shift_s(ts_s);
-        entry.series.forecast(week_s, window_min, holiday, tuning)
+        entry.series.forecasts(week_s, windows_min, holiday, tuning)
     }
 
     /// What the last so many seconds brought against what was expected; `None` while a series is too young.

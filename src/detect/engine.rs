@@ -559,7 +559,17 @@ impl Engine {
 
     /// What is expected of something in a minute that was not taken yet, for a look at windows of so many minutes.
     pub fn forecast(&mut self, at: Minute, scope: Scope, window_min: i64) -> Option<Forecast> {
-        self.volumes.forecast(at.get(), scope, window_min)
+        self.forecasts(at, scope, [window_min]).map(|[forecast]| forecast)
+    }
+
+    /// The same for looks at windows of several lengths.
+    pub fn forecasts<const N: usize>(
+        &mut self,
+        at: Minute,
+        scope: Scope,
+        windows_min: [i64; N],
+    ) -> Option<[Forecast; N]> {
+        self.volumes.forecasts(at.get(), scope, windows_min)
     }
 
     /// The part of something's mail that a host's log tells of.

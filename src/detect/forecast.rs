@@ -2,6 +2,7 @@
 
 use super::series::VolumeSeries;
 use super::tuning::Tuning;
+use serde::{Deserialize, Serialize};
 
 /// Days without which nothing is expected.
 const DAYS: u32 = 3;
@@ -20,7 +21,7 @@ pub struct Forecast {
 }
 
 /// An expectation over several minutes.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Expected {
     mean: f64,
     v: f64,
@@ -33,6 +34,13 @@ impl Expected {
         self.mean += forecast.rate;
         self.v = self.v.max(forecast.v);
         self.holiday |= forecast.holiday;
+    }
+
+    /// Adds other minutes.
+    pub fn add_all(&mut self, other: Expected) {
+        self.mean += other.mean;
+        self.v = self.v.max(other.v);
+        self.holiday |= other.holiday;
     }
 
     /// Mails between which 95 of 100 counts lie.
@@ -60,25 +68,34 @@ pub struct Span {
 }
 
 impl VolumeSeries {
-    /// What is expected in a minute at a second of the week, by the level that predicts windows of so many minutes.
-    pub(super) fn forecast(&self, week_s: i64, window_min: i64, holiday: bool, tuning: &Tuning) -> Option<Forecast> {
+    /// What is expected in a minute at a second of the week, by the levels that predict windows of so many minutes.
+    pub(super) fn forecasts<const N: usize>(
+        &self,
+        week_s: i64,
+        windows_min: [i64; N],
+        holiday: bool,
+        tuning: &Tuning,
+    ) -> Option<[Forecast; N]> {
         if self.days() < DAYS || !self.is_retired() && !self.is_supported() {
             return None;
         }
-        if self.is_retired() {
-            return Some(Forecast {
-                rate: 0.0,
-                v: 0.0,
-                holiday,
-            });
-        }
-        let (factor, v) = self.channels.outlook(window_min, self.step_s, &self.history);
-        let expected = self.expected(week_s, tuning) * factor.max(0.0);
-        Some(Forecast {
-            rate: expected * 60.0 / self.step_s as f64,
-            v,
+        let nothing = Forecast {
+            rate: 0.0,
+            v: 0.0,
             holiday,
-        })
+        };
+        if self.is_retired() {
+            return Some([nothing; N]);
+        }
+        let per_minute = self.expected(week_s, tuning) * 60.0 / self.step_s as f64;
+        Some(windows_min.map(|minutes| {
+            let (factor, v) = self.channels.outlook(minutes, self.step_s, &self.history);
+            Forecast {
+                rate: per_minute * factor.max(0.0),
+                v,
+                ..nothing
+            }
+        }))
     }
 
     /// What the last so many seconds brought against what was expected of them.

@@ -207,10 +207,10 @@ impl Volumes {
         }
     }
 
-    /// What a series is expected to bring in a minute, as known before it.
-    pub fn forecast(&mut self, at: i64, scope: Scope, window_min: i64) -> Option<Forecast> {
+    /// What a series is expected to bring in a minute, as known before it, for looks at windows of so many minutes.
+    pub fn forecasts<const N: usize>(&mut self, at: i64, scope: Scope, windows_min: [i64; N]) -> Option<[Forecast; N]> {
         let id = self.all.get(&scope)?.id;
-        self.detector.forecast(id, at.saturating_mul(60), window_min)
+        self.detector.forecasts(id, at.saturating_mul(60), windows_min)
     }
 
     /// What the last so many minutes of a series brought against what was expected.

@@ -1,6 +1,8 @@
 //! Snapshots in a folder, or in memory: which of them fits, and which are kept.
 
-use super::snapshot::{Snapshot, Standing, header};
+use super::expected_hours::ExpectedHours;
+use super::header::{KeptHeader, SNAPSHOT};
+use super::snapshot::{Snapshot, Standing};
 use super::subject::KeptSubject;
 use crate::detect::engine::Options;
 use crate::files;
@@ -16,6 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Extension of the files; their names are the minutes.
 const EXTENSION: &str = "kept";
+
+/// The file of what was expected of each hour.
+const EXPECTED: &str = "expected.hours";
+/// The part of all bytes that it may take.
+const EXPECTED_PART: u64 = 4;
 
 /// A snapshot is written at each quarter of an hour.
 pub(crate) const EVERY: i64 = 15;
@@ -113,7 +120,7 @@ impl Kept {
         for entry in entries.iter().rev().filter(|entry| entry.at <= until) {
             let found = entry
                 .read()
-                .and_then(|bytes| Ok((header(&bytes, &subject)?.0.mark, bytes)));
+                .and_then(|bytes| Ok((KeptHeader::of(&bytes, SNAPSHOT, &subject)?.0.mark, bytes)));
             let (mark, bytes) = match found {
                 Ok(found) => found,
                 Err(why) => {
@@ -144,6 +151,60 @@ impl Kept {
             || age < HOURS && at == at.floor_to(HOURLY)
             || age < DAYS && is_midnight
             || is_monday
+    }
+
+    /// What was expected of each hour, as far as a watcher has written it down and no row has come or changed for since: and the
+    /// minute up to which it counts.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub(crate) fn expected_hours(
+        &self,
+        store: &dyn MailHistory,
+        options: &Options,
+    ) -> Result<Option<(ExpectedHours, Minute)>, QueryError> {
+        let subject = KeptSubject::of(store, options)?;
+        let Some((hours, header)) = self.written_hours(&subject) else {
+            return Ok(None);
+        };
+        let changed = store.first_change(&header.mark, Minute::MIN, header.at)?;
+        Ok(Some((hours, changed.unwrap_or(header.at))))
+    }
+
+    /// The same as it was written.
+    pub(crate) fn hours_as_written(&self, subject: &KeptSubject) -> Option<ExpectedHours> {
+        Some(self.written_hours(subject)?.0)
+    }
+
+    fn written_hours(&self, subject: &KeptSubject) -> Option<(ExpectedHours, KeptHeader)> {
+        let path = self.folder.join(EXPECTED);
+        let bytes = fs::read(&path).ok()?;
+        match ExpectedHours::of_bytes(&bytes, subject) {
+            Ok(found) => Some(found),
+            Err(why) => {
+                tracing::debug!("{}: {why:#}", path.display());
+                None
+            }
+        }
+    }
+
+    /// Writes what was expected of each hour before a snapshot of that minute, so that it is never older; gives the bytes that are
+    /// left for snapshots.
+    ///
+    /// # Errors
+    /// The disk.
+    pub(crate) fn put_hours(
+        &self,
+        hours: &ExpectedHours,
+        (standing, subject): (&Standing<'_>, &KeptSubject),
+        bytes_max: u64,
+    ) -> Result<u64> {
+        let name = || self.folder.display().to_string();
+        files::make_folder(&self.folder).with_context(name)?;
+        let header = KeptHeader::new(subject, (standing.first, standing.at), standing.mark);
+        let bytes = hours.to_bytes(&header, bytes_max / EXPECTED_PART)?;
+        files::write_whole(&self.folder.join(EXPECTED), &bytes).with_context(name)?;
+        Ok(bytes_max.saturating_sub(bytes.len() as u64))
     }
 
     /// Writes a snapshot, and removes those that are not wanted any more, or would take more than so many bytes.

@@ -2,10 +2,13 @@
 //! day. `watch` alone writes; everybody else only reads, and replays the history where nothing fits. Pages, which are asked again and
 //! again, keep what they found out in memory.
 
+mod expected_hours;
 mod folder;
+mod header;
 mod snapshot;
 mod subject;
 
+pub(crate) use expected_hours::{BUCKETS_MIN, ExpectedHours};
 pub(crate) use folder::EVERY;
 pub use folder::Kept;
 pub use snapshot::{Snapshot, Standing};

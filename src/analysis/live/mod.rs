@@ -10,7 +10,7 @@ mod horizon;
 mod tests;
 
 use super::fleet::{Known, Timeline};
-use super::kept::{EVERY, Kept, KeptSubject, Snapshot, Standing};
+use super::kept::{EVERY, ExpectedHours, Kept, KeptSubject, Snapshot, Standing};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
@@ -62,6 +62,8 @@ pub(crate) struct Live {
     writes: bool,
     /// The minute of the last one.
     put: Option<Minute>,
+    /// What was expected of each hour, where that is written too.
+    hours: Option<ExpectedHours>,
 }
 
 impl Live {
@@ -79,6 +81,7 @@ impl Live {
             kept: None,
             writes: false,
             put: None,
+            hours: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Live {
     pub(crate) fn keeping(options: Options, kept: Kept) -> Live {
         kept.sweep();
         Live {
+            hours: (!kept.is_in_memory()).then(ExpectedHours::default),
             kept: Some(kept),
             writes: true,
             ..Live::new(options)
@@ -158,12 +162,18 @@ impl Live {
         let until = now.saturating_add(AHEAD_MS).minute();
         let found = kept.newest(store, &self.options, (Minute::MIN, until))?;
         if let Some(snapshot) = found {
+            if let (Some(hours), Some(subject)) = (&mut self.hours, &self.subject) {
+                *hours = kept.hours_as_written(subject).unwrap_or_default();
+            }
             self.go_on_from(snapshot);
         }
         Ok(())
     }
 
     fn go_on_from(&mut self, snapshot: Snapshot) {
+        if let Some(hours) = &mut self.hours {
+            hours.go_back(snapshot.at, snapshot.open_hour);
+        }
         self.engine = snapshot.engine;
         self.known = snapshot.known;
         self.first = snapshot.first;
@@ -239,12 +249,16 @@ impl Live {
         let (from, end) = timeline.span();
         if self.next.is_none() {
             self.first = from;
+            self.hours = self.hours.is_some().then(|| ExpectedHours::begin(from));
         }
         self.read_again(store, window.since_ms.minute(), fresh)?;
         let mut is_any = false;
         while let Some(minutes) = timeline.next_part()? {
             self.known = timeline.known();
             for minute in &minutes {
+                if let Some(hours) = &mut self.hours {
+                    hours.take(&mut self.engine, &self.known.names, minute.at);
+                }
                 self.engine.step(&self.known.names, minute);
                 self.next = Some(minute.at + 1);
                 if writes && Kept::is_wanted(minute.at + 1, end) {
@@ -292,7 +306,12 @@ impl Live {
             return Ok(());
         }
         let bytes_max = store.bytes()?.map_or(BYTES_UNKNOWN, |bytes| bytes / 100 * PERCENT);
-        match kept.put(&self.standing(at), subject, bytes_max) {
+        let standing = self.standing(at);
+        let written = match &self.hours {
+            Some(hours) => kept.put_hours(hours, (&standing, subject), bytes_max),
+            None => Ok(bytes_max),
+        };
+        match written.and_then(|left| kept.put(&standing, subject, left)) {
             Ok(()) => self.put = Some(at),
             Err(error) => tracing::warn!("the state of the detection is not written: {error:#}"),
         }
@@ -306,6 +325,7 @@ impl Live {
             mark: &self.mark,
             known: &self.known,
             engine: &self.engine,
+            open_hour: self.hours.as_ref().and_then(ExpectedHours::open),
         }
     }
 

@@ -3,13 +3,14 @@
 use super::Live;
 use super::fake::{DAY, Dice, Fake, MONDAY, ONE, TWO, fleet};
 use crate::analysis::alarms::{alarm_json, notice_id};
+use crate::analysis::expected_ranges::{BucketGrid, ExpectedRanges};
 use crate::analysis::judgement::LiveJudge;
-use crate::analysis::kept::Kept;
+use crate::analysis::kept::{BUCKETS_MIN, Kept};
 use crate::analysis::present::{Replay, replay};
 use crate::detect::engine::Options;
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::holidays::Holidays;
-use crate::model::time::{Minute, UtcMs};
+use crate::model::time::{DAY_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -360,7 +361,8 @@ fn what_a_kill_left_goes_and_files_are_closed_to_others() {
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(names.iter().all(|name| name.ends_with(".kept")), "{names:?}");
+    let is_known = |name: &String| name.ends_with(".kept") || name == "expected.hours";
+    assert!(names.iter().all(is_known), "{names:?}");
     for name in names {
         let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o007, 0);
@@ -402,4 +404,131 @@ fn snapshots_are_by_the_quarter_by_the_day_and_by_the_week_and_within_their_byte
     assert!(left[0].0 < Minute::new(DAY_OF_IT - 3 * DAY), "{left:?}");
     put(0);
     assert_eq!(kept.list().len(), 2);
+}
+
+/// What was expected of each bucket of each length that is written down, of all that sends, by kind and name.
+fn ranges_of(
+    ranges: &ExpectedRanges,
+    names: &crate::detect::fleet::Names,
+    span: (UtcMs, UtcMs),
+) -> Vec<Option<(f64, f64)>> {
+    let named = |kind: &'static str, all: &[String]| all.iter().map(|name| (kind, name.clone())).collect::<Vec<_>>();
+    let senders = [
+        named("service", &names.services),
+        named("hostgroup", &names.hostgroups),
+        named("relay", &names.hosts),
+    ]
+    .concat();
+    let mut found = Vec::new();
+    for minutes in BUCKETS_MIN {
+        let grid = BucketGrid::of(minutes * MINUTE_MS, span.0);
+        for start_ms in grid.starts(span.0, span.1) {
+            let of = |(kind, name): &(&'static str, String)| {
+                let expected = ranges.expected(grid, start_ms, (kind, name))?;
+                let (low, high) = expected.range();
+                // Sums of sums differ in the last digits.
+                Some(((low * 1e6).round(), (high * 1e6).round()))
+            };
+            found.extend(senders.iter().map(of));
+        }
+    }
+    found
+}
+
+/// What is missing of all grids.
+fn missing(ranges: &ExpectedRanges, store: &Fake, kept: &Kept, span: (UtcMs, UtcMs)) -> Vec<Option<(UtcMs, UtcMs)>> {
+    let options = Options::default();
+    let of = |minutes: i64| {
+        let grid = BucketGrid::of(minutes * MINUTE_MS, span.0);
+        let buckets = (grid, span.0, span.1);
+        ranges.missing(store, (kept, &options), buckets).unwrap()
+    };
+    BUCKETS_MIN.map(of).to_vec()
+}
+
+#[test]
+fn what_was_expected_of_hours_is_written_down_as_a_replay_finds_it() {
+    let options = Options::default();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&folder.path().join("detection"));
+    // Some rows come two hours late: they are judged again.
+    let late = |at: i64, host: Id| if host == TWO && at == STOP - 70 { at + 120 } else { at };
+    let store = Fake::new(outage(8), late);
+    let end = DAY_OF_IT + DAY - 1;
+    let mut live = Live::keeping(options.clone(), kept.clone());
+    for (now, is_killed) in [
+        (DAY_OF_IT - 2 * DAY + 37, true),
+        (DAY_OF_IT + 322, true),
+        (STOP - 61, false),
+        (STOP - 8, true),
+        (STOP + 7, true),
+        (STOP + 60, false),
+        (STOP + 190, false),
+        (end, false),
+    ] {
+        store.now.set(now);
+        live.step(&store, store.now_ms()).unwrap();
+        if is_killed {
+            live = Live::keeping(options.clone(), kept.clone());
+        }
+    }
+    let until = live.next.unwrap().floor_to(DAY_MIN).start();
+    let span = (Minute::new(DAY_OF_IT - 8 * DAY).start(), until);
+    let read = ExpectedRanges::default();
+    assert_eq!(missing(&read, &store, &kept, span), vec![None; BUCKETS_MIN.len()]);
+    let (replayed, nothing) = (ExpectedRanges::default(), Kept::new(&folder.path().join("nothing")));
+    for minutes in BUCKETS_MIN {
+        let grid = BucketGrid::of(minutes * MINUTE_MS, span.0);
+        let of = (&nothing, &options);
+        replayed
+            .fill(&store, of, (grid, span.0, span.1), store.now_ms())
+            .unwrap();
+    }
+    let found = ranges_of(&read, live.names(), span);
+    assert!(
+        found.iter().flatten().any(|(low, _)| *low > 0.0),
+        "something is expected"
+    );
+    assert_eq!(found, ranges_of(&replayed, live.names(), span));
+}
+
+#[test]
+fn hours_count_up_to_the_first_row_that_came_since() {
+    let options = Options::default();
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::new(folder.path());
+    let changed = DAY_OF_IT + 3 * 60 + 5;
+    let store = Fake::new(
+        outage(8),
+        move |at, host| if host == TWO && at == changed { STOP } else { at },
+    );
+    store.now.set(STOP - 1);
+    Live::keeping(options.clone(), kept.clone())
+        .step(&store, store.now_ms())
+        .unwrap();
+    let span = (Minute::new(DAY_OF_IT).start(), Minute::new(DAY_OF_IT + 6 * 60).start());
+    let all = vec![None; BUCKETS_MIN.len() - 1];
+    assert_eq!(missing(&ExpectedRanges::default(), &store, &kept, span)[..3], all);
+    store.now.set(STOP);
+    let hour = |hours: i64| span.0 + hours * HOUR_MS;
+    let since = |hours: i64| Some((hour(hours), span.1));
+    assert_eq!(
+        missing(&ExpectedRanges::default(), &store, &kept, span)[..3],
+        [since(3), since(3), since(0)],
+        "what comes after the row is replayed"
+    );
+    // What is damaged is replayed, too.
+    store.now.set(STOP - 1);
+    let path = folder.path().join("expected.hours");
+    let whole = fs::read(&path).unwrap();
+    for at in [0, 9, whole.len() / 2, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(
+            missing(&ExpectedRanges::default(), &store, &kept, span)[0],
+            since(0),
+            "byte {at}"
+        );
+    }
 }

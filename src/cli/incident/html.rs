@@ -1,7 +1,7 @@
 //! An incident as one HTML file: no script, no reference to anything outside, the graph inline.
 
 use crate::analysis::alarms::minute;
-use crate::analysis::expected::{Picture, draw_in};
+use crate::analysis::expected::{Picture, draw};
 use crate::analysis::incident::Incident;
 use crate::analysis::incident::report::{conclusions, rows, summary, timeline, title};
 use crate::analysis::kept::Kept;
@@ -55,7 +55,7 @@ fn graph(incident: &Incident, store: &dyn MailHistory, kept: &Kept, options: Opt
         question: &question,
         set: &mut set,
     };
-    let mut marks = draw_in(store, kept, options, &mut [picture], now_ms())?.concat();
+    let mut marks = draw(store, kept, options, picture, now_ms())?;
     let drawn: Vec<&str> = set.series.iter().map(|series| series.name.as_str()).collect();
     marks.extend(graph_marks(&incident.planned, &question, &drawn));
     Ok(html_file::graph(&set, &marks, Style::default().height))

@@ -5,7 +5,7 @@ mod page;
 mod sections;
 
 use super::output;
-use crate::analysis::expected::{Picture, draw_in};
+use crate::analysis::expected::{Picture, draw};
 use crate::analysis::planned_work::graph_marks;
 use crate::analysis::present::end_of;
 use crate::analysis::report::{MailReport, ReportQuestion, mail_report};
@@ -155,7 +155,7 @@ fn html(report: &MailReport, store: &dyn MailHistory, config: &Config, planned: 
         set: &mut set,
     };
     let options = options(config, &Overrides::default());
-    let mut marks = draw_in(store, &kept(config), options, &mut [picture], report.known_ms)?.concat();
+    let mut marks = draw(store, &kept(config), options, picture, report.known_ms)?;
     let drawn: Vec<&str> = question.only.iter().map(String::as_str).collect();
     marks.extend(graph_marks(planned, &question, &drawn));
     Ok(page::html(report, &set, &marks))

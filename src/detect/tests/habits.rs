@@ -29,7 +29,7 @@ fn expected_at(detector: &mut Detector, samples: &[(i64, Sample)], grain_s: i64,
     for &(ts, sample) in samples {
         detector.observe(id, ts, sample, &mut |_, _| {}).unwrap();
     }
-    moments.map(|ts| detector.forecast(id, ts, 60).map_or(0.0, |forecast| forecast.rate))
+    moments.map(|ts| detector.forecasts(id, ts, [60]).map_or(0.0, |[forecast]| forecast.rate))
 }
 
 #[test]

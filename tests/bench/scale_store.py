@@ -1,6 +1,7 @@
 """The measuring half of scale_store.sh, which sets the environment and makes the store."""
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,13 +66,17 @@ def commands(name, window):
         ask("query %s %s" % (query, name), "query", query, *window, *JSON)
     ask("services " + name, "services", *window, *JSON)
     ask("services discover " + name, "services", "discover", *window)
+    ask("graph --plain " + name, "graph", "--plain", *window, "--out", FOLDER + "/graph.svg")
+    ask("trace of a busy sender " + name, "trace", "wiki@wikimedia.org", *window, *JSON)
+
+
+def judged(name, window):
+    """Questions that ask the detection."""
     ask("routes " + name, "routes", *window, *JSON)
     ask("routes --failovers " + name, "routes", "--failovers", *window, *JSON)
     ask("graph " + name, "graph", *window, "--out", FOLDER + "/graph.svg")
-    ask("graph --plain " + name, "graph", "--plain", *window, "--out", FOLDER + "/graph.svg")
     ask("incident " + name, "incident", *window, *JSON)
     ask("detect " + name, "detect", *window, *JSON)
-    ask("trace of a busy sender " + name, "trace", "wiki@wikimedia.org", *window, *JSON)
 
 
 def selects():
@@ -89,8 +94,13 @@ def selects():
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    commands("a day", DAY)
-    commands("all days", ALL)
-    ask("status", "status", *JSON)
+    shutil.rmtree(FOLDER + "/store/detection", ignore_errors=True)
+    for name, window in (("a day", DAY), ("all days", ALL)):
+        commands(name, window)
+        judged(name + ", replayed", window)
+    ask("watch --once", "watch", "--once")
+    for name, window in (("a day", DAY), ("all days", ALL)):
+        judged(name + ", kept", window)
+    ask("watch --once, again", "watch", "--once")
     ask("status", "status", *JSON)
     selects()

@@ -5,7 +5,8 @@
 #
 # The store is made once: logs of the simulated outage with DAYS days of history at SCALE times its volume (90 and 8 are 110
 # million events from 25 GB of text, 2.1 GB on disk) are read by `backfill`, and deleted. Then every command that asks is run
-# for a day and for all days. It prints a line a command: peak memory, wall time, processor time.
+# for a day and for all days; those that ask the detection twice: with a replay, and beside what `watch` keeps. It prints a line a
+# command: peak memory, wall time, processor time.
 #
 #   MAILPULSE=path          the binary; default target/release/mailpulse
 #   MAILPULSE_DUCKDB=path   a Python environment with DuckDB (`pip install duckdb`), for the SELECTs beside it; without it they

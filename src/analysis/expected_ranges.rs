@@ -67,12 +67,12 @@ struct KeptRanges {
     /// What the history was like when the first of them was read.
     mark: Option<HistoryVersion>,
     /// Numbers of what is expected to send, by kind and name: numbers of the detection may differ from replay to replay.
-    numbers: SenderNumbers,
+    numbers: ExpectedNumbers,
     grids: BTreeMap<BucketGrid, GridRanges>,
 }
 
 /// Numbers by kind and name.
-type SenderNumbers = HashMap<(String, String), u32>;
+type ExpectedNumbers = HashMap<(String, String), u32>;
 
 /// By the beginnings of buckets, what was expected of whom.
 type GridRanges = BTreeMap<UtcMs, Vec<(u32, Expected)>>;
@@ -283,7 +283,7 @@ impl KeptRanges {
     }
 }
 
-fn number_of(numbers: &mut SenderNumbers, (kind, name): (&str, &str)) -> u32 {
+fn number_of(numbers: &mut ExpectedNumbers, (kind, name): (&str, &str)) -> u32 {
     let next = numbers.len() as u32;
     *numbers.entry((kind.to_owned(), name.to_owned())).or_insert(next)
 }

@@ -3,6 +3,7 @@
 use super::Live;
 use super::fake::{DAY, Dice, Fake, MONDAY, ONE, TWO, fleet};
 use crate::analysis::alarms::{alarm_json, notice_id};
+use crate::analysis::expected::{Picture, draw};
 use crate::analysis::expected_ranges::{BucketGrid, ExpectedRanges};
 use crate::analysis::judgement::LiveJudge;
 use crate::analysis::kept::{BUCKETS_MIN, Kept};
@@ -10,7 +11,11 @@ use crate::analysis::present::{Replay, replay};
 use crate::detect::engine::Options;
 use crate::detect::fleet::{Fleet, Id};
 use crate::detect::holidays::Holidays;
+use crate::model::direction::DirectionView;
 use crate::model::time::{DAY_MIN, HOUR_MS, MINUTE_MS, Minute, UtcMs};
+use crate::query::Window;
+use crate::query::rates::{By, RateQuestion};
+use crate::query::series::{Series, SeriesSet};
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -530,5 +535,63 @@ fn hours_count_up_to_the_first_row_that_came_since() {
             since(0),
             "byte {at}"
         );
+    }
+}
+
+/// Draws the mail of a service in buckets of an hour; the picture, and how often the first days were read for it.
+fn drawn(store: &Fake, kept: &Kept, service: &str, (from, until): (i64, i64)) -> (SeriesSet, usize) {
+    let window = Window {
+        since_ms: Minute::new(from).start(),
+        until_ms: Minute::new(until).start(),
+    };
+    let question = RateQuestion::accepted(window, HOUR_MS, By::Service, DirectionView::Outbound);
+    let series = Series {
+        name: service.to_owned(),
+        points: vec![Some(1.0); ((until - from) / 60) as usize],
+        expected: None,
+    };
+    let mut set = SeriesSet {
+        start_ms: window.since_ms,
+        step_ms: HOUR_MS,
+        series: vec![series],
+        ..SeriesSet::default()
+    };
+    store.asked.take();
+    let picture = Picture {
+        question: &question,
+        set: &mut set,
+    };
+    draw(store, kept, Options::default(), picture, store.now_ms()).unwrap();
+    let reads = store.asked.take();
+    (set, reads.into_iter().filter(|at| *at < DAY_OF_IT - 6 * DAY).count())
+}
+
+#[test]
+fn a_picture_is_the_same_by_hours_that_are_kept_and_by_one_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&folder.path().join("detection"));
+    let store = Fake::new(outage(8), |at, _| at);
+    store.now.set(START + 30);
+    let mut live = Live::keeping(Options::default(), kept.clone());
+    live.step(&store, store.now_ms()).unwrap();
+    let service = live.names().services[0].clone();
+    let nothing = Kept::new(&folder.path().join("nothing"));
+    for (from, until) in [
+        (DAY_OF_IT - 8 * DAY, DAY_OF_IT),
+        (DAY_OF_IT - 60, START + 60),
+        (DAY_OF_IT, DAY_OF_IT + DAY),
+    ] {
+        let (read, of_old_days) = drawn(&store, &kept, &service, (from, until));
+        let (replayed, of_one_replay) = drawn(&store, &nothing, &service, (from, until));
+        assert!(read.series[0].expected.iter().flatten().any(Option::is_some));
+        let rounded = |set: &SeriesSet| -> Vec<Option<(i64, i64)>> {
+            let ranges = set.series[0].expected.iter().flatten();
+            let whole = |number: f64| (number * 1e6).round() as i64;
+            ranges
+                .map(|range| range.map(|(low, high)| (whole(low), whole(high))))
+                .collect()
+        };
+        assert_eq!(rounded(&read), rounded(&replayed));
+        assert_eq!((of_old_days, of_one_replay), (0, 1), "no history is replayed twice");
     }
 }

@@ -246,7 +246,8 @@ fn names(page: &str, board: &str) -> Vec<String> {
     let (_, board) = page
         .split_once(&format!("<section class=\"board\" id=\"{board}\">"))
         .expect("the board");
-    let (board, _) = board.split_once("</section>").expect("its end");
+    // Without their sum.
+    let (board, _) = board.split_once("</tbody>").expect("its end");
     let rows = board.split("<th scope=\"row\">").skip(1);
     let name = |row: &str| {
         row.split('>')

@@ -53,9 +53,11 @@ async fn count_now(app: Arc<App>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
 }
 
 async fn counted(answers: Arc<Answers>, at_ms: Option<UtcMs>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
+    // One question however long it takes: of the next minute it would be another one, which is counted beside the first, and
+    // takes a thread from the pages.
+    let key = QuestionKey::until(&format!("backlog {at_ms:?}"), answers.now_ms());
     loop {
-        let key = QuestionKey::until(&format!("backlog {at_ms:?}"), answers.now_ms());
-        let asked = answers.ask(key, move |asker| {
+        let asked = answers.ask(key.clone(), move |asker| {
             let end_ms = end_of_time(asker)?.at_ms;
             let at_ms = at_ms.unwrap_or(end_ms).min(end_ms);
             let backlog = backlog(asker.store(), BacklogQuestion::at(at_ms)).ok();

@@ -160,11 +160,23 @@ impl ExpectedHours {
         }
     }
 
-    /// As bytes, of which days take at most so many. The oldest are left out first.
+    /// Lets the oldest days go, until those that are over take at most so many bytes.
+    pub(crate) fn limit(&mut self, bytes_max: u64) {
+        let mut all: u64 = self.days.values().map(|bytes| bytes.len() as u64).sum();
+        while all > bytes_max
+            && let Some((_, oldest)) = self.days.pop_first()
+        {
+            all -= oldest.len() as u64;
+            // Before the first day that is left, something was expected.
+            self.first = None;
+        }
+    }
+
+    /// As bytes.
     ///
     /// # Errors
     /// It cannot be encoded.
-    pub(super) fn to_bytes(&self, header: &KeptHeader, bytes_max: u64) -> Result<Vec<u8>> {
+    pub(super) fn to_bytes(&self, header: &KeptHeader) -> Result<Vec<u8>> {
         let today = match &self.today {
             Some((day, hours)) => Some((*day, packed(hours)?)),
             None => None,
@@ -172,16 +184,8 @@ impl ExpectedHours {
         let mut days: BTreeMap<CivilDay, &[u8]> = BTreeMap::new();
         days.extend(self.days.iter().map(|(day, bytes)| (*day, bytes.as_slice())));
         days.extend(today.iter().map(|(day, bytes)| (*day, bytes.as_slice())));
-        let mut all: u64 = days.values().map(|bytes| bytes.len() as u64).sum();
-        let mut is_from_first = self.first.is_some();
-        while all > bytes_max
-            && let Some((_, oldest)) = days.pop_first()
-        {
-            all -= oldest.len() as u64;
-            is_from_first = false;
-        }
         let mut bytes = header.to_bytes(EXPECTED_HOURS)?;
-        bytes.extend(postcard::to_allocvec(&(is_from_first, days))?);
+        bytes.extend(postcard::to_allocvec(&(self.first.is_some(), days))?);
         Ok(summed(bytes))
     }
 
@@ -247,4 +251,38 @@ fn unpack(bytes: &[u8]) -> Result<DayHours> {
     let packed = zstd::stream::read::Decoder::new(bytes)?;
     packed.take(DAY_BYTES_MAX).read_to_end(&mut plain)?;
     Ok(postcard::from_bytes(&plain)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_days_go_first_and_nobody_takes_them_for_empty_ones() {
+        let mut names = Names::default();
+        names.services.push("wiki".to_owned());
+        let first = CivilDay::new(17_000).first_minute();
+        let mut hours = ExpectedHours::begin(first);
+        let open = |hour: i64| OpenHour {
+            start: first + hour * HOUR_MIN,
+            sums: BTreeMap::from([(Scope::Service(0), ByBucket::default())]),
+        };
+        (0..72).for_each(|hour| hours.put(&open(hour), &names));
+        let all = |hours: &ExpectedHours| {
+            let mut found = Vec::new();
+            hours.each(60, (first, first + 72 * HOUR_MIN), |(start, of)| {
+                assert_eq!(of[0].0, ("service", "wiki"));
+                found.push((start - first) / HOUR_MIN);
+            });
+            found
+        };
+        assert_eq!(all(&hours), (0..72).collect::<Vec<_>>());
+        assert_eq!(hours.first(), Some(first));
+        let one_day = hours.days.values().map(|bytes| bytes.len() as u64).max().unwrap();
+        hours.limit(2 * one_day);
+        assert_eq!(all(&hours).len(), 72, "two days that are over, and the one under way");
+        hours.limit(one_day);
+        assert_eq!(all(&hours), (24..72).collect::<Vec<_>>());
+        assert_eq!(hours.first(), None);
+    }
 }

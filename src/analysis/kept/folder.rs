@@ -22,7 +22,7 @@ const EXTENSION: &str = "kept";
 /// The file of what was expected of each hour.
 const EXPECTED: &str = "expected.hours";
 /// The part of all bytes that it may take.
-const EXPECTED_PART: u64 = 4;
+pub(crate) const EXPECTED_PART: u64 = 4;
 
 /// A snapshot is written at each quarter of an hour.
 pub(crate) const EVERY: i64 = 15;
@@ -202,7 +202,7 @@ impl Kept {
         let name = || self.folder.display().to_string();
         files::make_folder(&self.folder).with_context(name)?;
         let header = KeptHeader::new(subject, (standing.first, standing.at), standing.mark);
-        let bytes = hours.to_bytes(&header, bytes_max / EXPECTED_PART)?;
+        let bytes = hours.to_bytes(&header)?;
         files::write_whole(&self.folder.join(EXPECTED), &bytes).with_context(name)?;
         Ok(bytes_max.saturating_sub(bytes.len() as u64))
     }

@@ -9,7 +9,7 @@ mod snapshot;
 mod subject;
 
 pub(crate) use expected_hours::{BUCKETS_MIN, ExpectedHours};
-pub(crate) use folder::EVERY;
 pub use folder::Kept;
+pub(crate) use folder::{EVERY, EXPECTED_PART};
 pub use snapshot::{Snapshot, Standing};
 pub use subject::KeptSubject;

@@ -10,7 +10,7 @@ mod horizon;
 mod tests;
 
 use super::fleet::{Known, Timeline};
-use super::kept::{EVERY, ExpectedHours, Kept, KeptSubject, Snapshot, Standing};
+use super::kept::{EVERY, EXPECTED_PART, ExpectedHours, Kept, KeptSubject, Snapshot, Standing};
 use crate::detect::engine::{Engine, Options};
 use crate::detect::fleet::Names;
 use crate::detect::group::Groups;
@@ -299,13 +299,16 @@ impl Live {
 
     /// Writes a snapshot. What cannot be written is replayed by the next start, so that it goes on.
     fn put(&mut self, store: &dyn MailHistory) -> Result<()> {
-        let (Some(kept), Some(subject), Some(at)) = (&self.kept, &self.subject, self.next) else {
-            return Ok(());
-        };
         if !self.writes {
             return Ok(());
         }
         let bytes_max = store.bytes()?.map_or(BYTES_UNKNOWN, |bytes| bytes / 100 * PERCENT);
+        if let Some(hours) = &mut self.hours {
+            hours.limit(bytes_max / EXPECTED_PART);
+        }
+        let (Some(kept), Some(subject), Some(at)) = (&self.kept, &self.subject, self.next) else {
+            return Ok(());
+        };
         let standing = self.standing(at);
         let written = match &self.hours {
             Some(hours) => kept.put_hours(hours, (&standing, subject), bytes_max),

@@ -79,8 +79,10 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
             sort(&mut found, choice.order());
             let shown: Vec<&&BoardRow> = found.iter().filter(|row| wanted(row)).take(ROWS_SHOWN).collect();
             let hour: f64 = shown.iter().map(|row| row.hour).sum();
+            // Rows that say what came since a trouble began are not of an hour.
+            let is_additive = what == "service" && shown.len() > 1 && shown.iter().all(|row| row.since.is_none());
             BoardView {
-                sum: (what == "service" && shown.len() > 1).then(|| human::count(hour.round() as i64)),
+                sum: is_additive.then(|| human::count(hour.round() as i64)),
                 hidden: if choice.state.is_empty() {
                     found.len() - shown.len()
                 } else {

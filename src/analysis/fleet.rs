@@ -331,11 +331,18 @@ fn blank(from: Minute, to: Minute) -> Vec<FleetMinute> {
     from.up_to(to).map(minute).collect()
 }
 
+/// A number that orders a minute of a part, and what is told apart in it, in one comparison: a day has tens of thousands.
+fn in_order(minute: i64, [a, b, c]: [Id; 3]) -> u128 {
+    (minute as u128) << 96 | u128::from(a) << 64 | u128::from(b) << 32 | u128::from(c)
+}
+
 /// Flows in the order of their keys, so that the same store gives the same fleet.
 fn fill(minutes: &mut [FleetMinute], sums: MinuteSums) {
     let first = minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
     let mut sums: Vec<_> = sums.into_iter().filter(|(_, count)| *count > 0).collect();
-    sums.sort_unstable();
+    sums.sort_unstable_by_key(|((at, service, hostgroup, host, what), _)| {
+        (in_order(*at - first, [*service, *hostgroup, *host]), *what)
+    });
     for flows in sums.chunk_by(|(a, _), (b, _)| a.0 == b.0) {
         let at = flows.first().map_or(first, |((at, ..), _)| *at);
         let Some(minute) = minutes.get_mut((at - first) as usize) else {
@@ -356,7 +363,8 @@ fn fill(minutes: &mut [FleetMinute], sums: MinuteSums) {
 fn fill_outcomes(minutes: &mut [FleetMinute], outcomes: OutcomeSums) {
     let first = minutes.first().map_or(Minute::EPOCH, |minute| minute.at);
     let mut outcomes: Vec<_> = outcomes.into_iter().collect();
-    outcomes.sort_unstable();
+    outcomes
+        .sort_unstable_by_key(|((at, service, host, provider), _)| in_order(*at - first, [*service, *host, *provider]));
     for ((at, service, host, provider), sums) in outcomes {
         let [done, failed, taken, deferred, copies] = sums.map(|sum| sum.clamp(0, i64::from(u32::MAX)) as u32);
         // A message counts where its first copy went; to the other providers it is one as well.

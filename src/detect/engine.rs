@@ -232,9 +232,10 @@ impl Engine {
 
     /// Logs, silence, and queues of hosts.
     fn hosts_step(&mut self, at: i64, sums: &Sums, names: &Names, turns: &mut Vec<(GroupFinding, Turn)>) {
-        for (host, heard) in sums.hosts.iter().enumerate() {
+        // All at once, and by reference: to leave an empty state in the place of one costs its tables, at each minute.
+        let mut hosts = std::mem::take(&mut self.hosts);
+        for (host, (heard, state)) in sums.hosts.iter().zip(&mut hosts).enumerate() {
             let id = host as Id;
-            let mut state = std::mem::take(&mut self.hosts[host]);
             let leads = self.leading[host].service();
             let failing = if state.is_quiet() {
                 self.failing_at(at, id, leads, sums)
@@ -276,7 +277,7 @@ impl Engine {
                     Layer::Sight => (Scope::Host(id), State::Blind),
                     Layer::Parse => (Scope::Host(id), State::Unreadable),
                     Layer::Silence => (Scope::Relay(id), State::Dropped),
-                    Layer::Witness => (self.refusal(host, &state, turn), State::Stuck),
+                    Layer::Witness => (self.refusal(host, state, turn), State::Stuck),
                     _ => (Scope::Relay(id), State::Stuck),
                 };
                 // What tells of a service tells it at this host.
@@ -287,8 +288,8 @@ impl Engine {
                 };
                 turns.push((finding(layer, scope, word, relay, evidence), turn));
             }
-            self.hosts[host] = state;
         }
+        self.hosts = hosts;
     }
 
     /// Whose trouble it is that others find nobody at a host.

@@ -2,6 +2,7 @@
 //! and kept until rows of its time come or change.
 
 use super::failure::Failure;
+use super::kept_places::KeptPlaces;
 use super::shared::SharedAnswers;
 use crate::analysis::expected_ranges::ExpectedRanges;
 use crate::analysis::incomplete::lines;
@@ -20,7 +21,6 @@ use crate::setup::detection::{Overrides, kept_in_memory, options};
 use crate::store::segments::Incomplete;
 use anyhow::Result;
 use std::any::Any;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,7 +181,7 @@ pub(super) struct Answers {
     at_ms: Option<UtcMs>,
     threads: Arc<Semaphore>,
     waiting: AtomicUsize,
-    kept: Mutex<HashMap<QuestionKey, (Place, Instant)>>,
+    kept: KeptPlaces<QuestionKey, Place>,
     snapshots: Kept,
     ranges: ExpectedRanges,
     shared: SharedAnswers,
@@ -199,7 +199,7 @@ impl Answers {
             config,
             at_ms,
             waiting: AtomicUsize::new(0),
-            kept: Mutex::default(),
+            kept: KeptPlaces::new(KEPT_MAX),
             snapshots,
             ranges: ExpectedRanges::default(),
             shared: SharedAnswers::default(),
@@ -247,7 +247,7 @@ impl Answers {
         T: Send + Sync + 'static,
         F: FnOnce(&Asker<'_>) -> Result<T> + Send + 'static,
     {
-        let place = self.place(&key).lock_owned().await;
+        let place = self.kept.of(&key).lock_owned().await;
         if let Some(fresh) = place.as_ref().filter(|kept| kept.is_fresh())
             && let Ok(answer) = Arc::clone(&fresh.answer).downcast()
         {
@@ -273,23 +273,6 @@ impl Answers {
                 "The question failed; the log has the reason.".to_owned(),
             ))
         })
-    }
-
-    /// Where the answer to a question is kept.
-    fn place(&self, key: &QuestionKey) -> Place {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT_MAX && !kept.contains_key(key) {
-            let oldest = kept
-                .iter()
-                .min_by_key(|(_, (_, used))| *used)
-                .map(|(key, _)| key.clone());
-            oldest.and_then(|oldest| kept.remove(&oldest));
-        }
-        let (place, used) = kept
-            .entry(key.clone())
-            .or_insert_with(|| (Place::default(), Instant::now()));
-        *used = Instant::now();
-        Arc::clone(place)
     }
 
     fn compute<T, F>(

@@ -17,6 +17,7 @@ mod graphs;
 mod guard;
 mod html;
 mod json;
+mod kept_places;
 mod links;
 mod live;
 mod metrics;

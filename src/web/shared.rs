@@ -1,6 +1,7 @@
 //! What pages of several subjects are cut from: a table of all services is asked for once, and each page takes its rows. Kept until
 //! rows of its time come or change.
 
+use super::kept_places::KeptPlaces;
 use crate::analysis::incomplete::lines;
 use crate::model::time::UtcMs;
 use crate::query::Window;
@@ -9,9 +10,7 @@ use crate::query::history_version::HistoryVersion;
 use crate::store::segments::Incomplete;
 use anyhow::Result;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// Answers that are kept: those of two windows.
 const KEPT_MAX: usize = 16;
@@ -30,8 +29,14 @@ struct SharedAnswer {
 }
 
 /// Answers that pages share.
-#[derive(Debug, Default)]
-pub(super) struct SharedAnswers(Mutex<BTreeMap<SharedKey, (SharedPlace, Instant)>>);
+#[derive(Debug)]
+pub(super) struct SharedAnswers(KeptPlaces<SharedKey, SharedPlace>);
+
+impl Default for SharedAnswers {
+    fn default() -> Self {
+        SharedAnswers(KeptPlaces::new(KEPT_MAX))
+    }
+}
 
 impl SharedAnswers {
     /// The answer to a question about a window, which no other question has the name of. One that lacks something is not kept:
@@ -48,7 +53,7 @@ impl SharedAnswers {
         let Backend::Embedded(store) = backend else {
             return Ok(Arc::new(ask()?));
         };
-        let place = self.place((name.to_owned(), window.since_ms, window.until_ms));
+        let place = self.0.of(&(name.to_owned(), window.since_ms, window.until_ms));
         let mut kept = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = kept.as_ref()
             && is_still_true(&answer.mark, window, store.as_ref())
@@ -64,23 +69,6 @@ impl SharedAnswers {
             mark,
         });
         Ok(value)
-    }
-
-    /// Where the answer to a question is kept; the one that was used least of late gives way.
-    fn place(&self, key: SharedKey) -> SharedPlace {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT_MAX && !kept.contains_key(&key) {
-            let oldest = kept
-                .iter()
-                .min_by_key(|(_, (_, used))| *used)
-                .map(|(key, _)| key.clone());
-            oldest.and_then(|oldest| kept.remove(&oldest));
-        }
-        let (place, used) = kept
-            .entry(key)
-            .or_insert_with(|| (SharedPlace::default(), Instant::now()));
-        *used = Instant::now();
-        Arc::clone(place)
     }
 }
 

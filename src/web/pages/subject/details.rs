@@ -4,6 +4,7 @@
 use super::choice::{PageSubject, SubjectChoice};
 use crate::analysis::weeks::weeks;
 use crate::graph::GraphKind;
+use crate::model::time::End;
 use crate::query::Window;
 use crate::query::series::Fold;
 use crate::web::answers::{Asker, QuestionKey, Refusal, StoreAnswer, end_of_time};
@@ -47,34 +48,28 @@ pub(super) async fn details(
 
 /// Asks for what the pages of all services and relays are cut from, as they show it when they are opened.
 pub(crate) fn learn_tables(asker: &Asker<'_>, links: &Links) -> Result<()> {
-    let refused = |failure| anyhow::Error::new(Refusal(failure));
-    let window = PageRange::of("", "", "-24h")
-        .window_in(links.zone(), end_of_time(asker)?)
-        .map_err(refused)?;
-    let mut details = Details {
-        window,
-        blocks: Vec::new(),
-        lead: Vec::new(),
-        is_any: false,
-    };
+    let mut details = Details::within(&PageRange::of("", "", "-24h"), links, end_of_time(asker)?)?;
     details.learn(asker, links.zone(), links)?;
     details.dependents(asker, "", links)?;
     details.providers(asker, &|_, _| false, links)
 }
 
 impl Details {
-    fn ask(subject: PageSubject, asker: &Asker<'_>, choice: &SubjectChoice, links: &Links) -> Result<Details> {
-        let refused = |failure| anyhow::Error::new(Refusal(failure));
-        let end = end_of_time(asker)?;
-        let window = PageRange::of(&choice.from, &choice.to, "-24h")
-            .window_in(links.zone(), end)
-            .map_err(refused)?;
-        let mut details = Details {
-            window,
+    /// Nothing yet, of a range as it stands in a page's address.
+    fn within(range: &PageRange, links: &Links, end: End) -> Result<Details> {
+        let window = range.window_in(links.zone(), end);
+        Ok(Details {
+            window: window.map_err(|failure| anyhow::Error::new(Refusal(failure)))?,
             blocks: Vec::new(),
             lead: Vec::new(),
             is_any: false,
-        };
+        })
+    }
+
+    fn ask(subject: PageSubject, asker: &Asker<'_>, choice: &SubjectChoice, links: &Links) -> Result<Details> {
+        let end = end_of_time(asker)?;
+        let range = PageRange::of(&choice.from, &choice.to, "-24h");
+        let mut details = Details::within(&range, links, end)?;
         let name = &choice.name;
         if subject.by().is_some() {
             details.graphs(subject, asker, choice, links)?;

@@ -53,7 +53,8 @@ fn told(place: &Place) -> Vec<Value> {
         .collect()
 }
 
-fn snapshots(place: &Place) -> Vec<PathBuf> {
+/// Snapshots, and what was expected of each hour.
+fn kept_files(place: &Place) -> Vec<PathBuf> {
     let files = fs::read_dir(place.path("store/detection")).into_iter().flatten();
     let mut all: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     all.sort();
@@ -74,7 +75,7 @@ fn an_alarm_that_late_rows_empty_is_withdrawn_through_its_channel() {
         (&blind[0]["status"], &blind[0]["alarm"]["state"]),
         (&"firing".into(), &"blind".into())
     );
-    assert!(snapshots(&place).len() >= 2);
+    assert!(kept_files(&place).len() >= 2);
     assert_eq!(told(&place), [] as [Value; 0], "told once");
     come_late(&place);
     let then = told(&place);
@@ -128,14 +129,14 @@ fn questions_are_answered_the_same_with_what_is_kept_and_without() {
     };
     let without = ask();
     assert!(without.iter().any(|(_, answer)| answer.contains("mx1001")));
-    assert_eq!(snapshots(&place), [] as [PathBuf; 0], "who reads writes nothing");
+    assert_eq!(kept_files(&place), [] as [PathBuf; 0], "who reads writes nothing");
     place.run(&ONCE).ends(1);
-    let kept = snapshots(&place);
+    let kept = kept_files(&place);
     assert!(kept.len() >= 2, "{kept:?}");
     for ((question, with), without) in questions.iter().zip(ask()).zip(without) {
         assert_eq!(with, without, "{question:?}");
     }
-    assert_eq!(snapshots(&place), kept, "who reads writes nothing");
+    assert_eq!(kept_files(&place), kept, "who reads writes nothing");
 }
 
 #[test]
@@ -161,12 +162,9 @@ fn killed_while_it_replays_and_writes_the_next_start_tells_each_alarm_once() {
     }
     place.run(&ONCE).ends(1);
     assert_eq!(firing(&place), firing(&whole));
-    let left: Vec<PathBuf> = snapshots(&place);
-    assert!(
-        left.iter()
-            .all(|path| path.extension().is_some_and(|end| end == "kept")),
-        "{left:?}"
-    );
+    let left: Vec<PathBuf> = kept_files(&place);
+    let is_whole = |path: &PathBuf| path.extension().is_some_and(|end| end == "kept" || end == "hours");
+    assert!(left.iter().all(is_whole), "{left:?}");
     let json = |place: &Place| place.run(&["detect", "--format", "json"]).out;
     assert_eq!(json(&place), json(&whole));
 }
@@ -187,11 +185,11 @@ fn where_no_file_can_grow_it_watches_on_and_says_so() {
     let (code, err) = watch("ulimit -f 33; trap '' XFSZ;");
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("the state of the detection is not written"), "{err}");
-    let few = snapshots(&place).len();
+    let few = kept_files(&place).len();
     let (code, err) = watch("");
     assert_eq!(code, Some(1), "{err}");
     assert!(!err.contains("is not written"), "{err}");
-    assert!(snapshots(&place).len() > few);
+    assert!(kept_files(&place).len() > few);
 }
 
 #[test]

@@ -83,8 +83,8 @@ pub fn draw(
     Ok(draw_in(store, kept, options, &mut [picture], now_ms)?.concat())
 }
 
-/// The buckets of a picture of weeks that are over: their grid, the beginning of the first, and the end of the last. None of a
-/// picture that does not begin with a bucket, and of one of a day.
+/// The buckets of a picture that are over: their grid, the beginning of the first, and the end of the last. None of a picture that
+/// does not begin with a bucket, and of one with shorter buckets than [`STEP_MS_MIN`].
 fn buckets_over(
     store: &dyn MailHistory,
     Picture { question, set }: &Picture<'_>,
@@ -99,8 +99,9 @@ fn buckets_over(
     Ok(Some((grid, start_ms, grid.start(until_ms).max(start_ms))))
 }
 
-/// Draws ranges and alarms into a picture of weeks. What was expected of buckets that are over comes from `ranges`, and only what
-/// they do not reach is replayed. A picture that does not begin with a bucket, and one of a day, are drawn as others are.
+/// Draws ranges and alarms into a picture. What was expected of buckets that are over comes from `ranges`, and only what they do not
+/// reach is replayed. A picture that does not begin with a bucket, and one of shorter buckets than [`STEP_MS_MIN`], are drawn as
+/// others are.
 ///
 /// # Errors
 /// The history cannot be read.
@@ -242,7 +243,8 @@ impl Concerned<'_> {
     }
 }
 
-fn id_of(all: &[String], name: &str) -> Option<Id> {
+/// The number of a name of the detection's.
+pub(super) fn id_of(all: &[String], name: &str) -> Option<Id> {
     all.iter().position(|one| one == name).map(|id| id as Id)
 }
 

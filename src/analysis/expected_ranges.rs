@@ -41,7 +41,8 @@ impl BucketGrid {
 
     /// Whether its buckets are whole hours of UTC, and of a length of which expectations are written down.
     fn is_of_hours(self) -> bool {
-        self.phase_ms % HOUR_MS == 0 && BUCKETS_MIN.contains(&(self.step_ms / MINUTE_MS)) && self.step_ms % HOUR_MS == 0
+        let is_kept = BUCKETS_MIN.iter().any(|minutes| minutes * MINUTE_MS == self.step_ms);
+        is_kept && self.phase_ms % HOUR_MS == 0
     }
 
     /// Where the bucket of a moment begins.
@@ -95,10 +96,12 @@ impl ExpectedRanges {
         (grid, from_ms, until_ms): (BucketGrid, UtcMs, UtcMs),
         now_ms: UtcMs,
     ) -> Result<()> {
-        let Some(missing) = self.missing(store, (kept, options), (grid, from_ms, until_ms))? else {
+        // Held to the end: who asks meanwhile finds what was replayed, and does not replay it too.
+        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = (grid, from_ms, until_ms);
+        let Some(missing) = ranges.missing_beside_hours(store, (kept, options), buckets)? else {
             return Ok(());
         };
-        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut history = Replay::begin(store, kept, options.clone(), missing, now_ms)?;
         let mut open: Option<OpenBucket> = None;
         while let Some(minutes) = history.next_part()? {
@@ -131,18 +134,11 @@ impl ExpectedRanges {
     pub fn missing(
         &self,
         store: &dyn MailHistory,
-        (kept, options): (&Kept, &Options),
-        (grid, from_ms, until_ms): (BucketGrid, UtcMs, UtcMs),
+        kept: (&Kept, &Options),
+        buckets: (BucketGrid, UtcMs, UtcMs),
     ) -> Result<Option<(UtcMs, UtcMs)>> {
         let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ranges.forget_changed(store)?;
-        if let Some(missing) = ranges.missing(grid, (from_ms, until_ms))
-            && grid.is_of_hours()
-            && let Some((hours, until)) = kept.expected_hours(store, options)?
-        {
-            ranges.add_hours(grid, missing, (&hours, until));
-        }
-        Ok(ranges.missing(grid, (from_ms, until_ms)))
+        ranges.missing_beside_hours(store, kept, buckets)
     }
 
     /// What was expected of a bucket.
@@ -190,6 +186,25 @@ impl KeptRanges {
         }
         self.mark = Some(now);
         Ok(())
+    }
+
+    /// What is missing of buckets beside what changed rows leave, and what a watcher has written down.
+    fn missing_beside_hours(
+        &mut self,
+        store: &dyn MailHistory,
+        (kept, options): (&Kept, &Options),
+        (grid, from_ms, until_ms): (BucketGrid, UtcMs, UtcMs),
+    ) -> Result<Option<(UtcMs, UtcMs)>> {
+        self.forget_changed(store)?;
+        let missing = self.missing(grid, (from_ms, until_ms));
+        let Some(span) = missing.filter(|_| grid.is_of_hours()) else {
+            return Ok(missing);
+        };
+        let Some((hours, until)) = kept.expected_hours(store, options)? else {
+            return Ok(missing);
+        };
+        self.add_hours(grid, span, (&hours, until));
+        Ok(self.missing(grid, (from_ms, until_ms)))
     }
 
     /// From the first bucket to the end of the last one that is not known.

@@ -2,6 +2,7 @@
 //! the incident says it.
 
 use crate::analysis::board::{BoardRow, Boards, MailSince, RowState};
+use crate::analysis::expected::id_of;
 use crate::analysis::kept::Kept;
 use crate::analysis::present::Replay;
 use crate::detect::alarm::{Scope, State};
@@ -88,10 +89,6 @@ fn expect(history: &mut Replay<'_>, (at, until): (Minute, Minute), short: &mut [
             .collect();
         one.expected = rates.map(|rates| rates.iter().sum());
     }
-}
-
-fn id_of(all: &[String], name: &str) -> Option<u32> {
-    all.iter().position(|one| one == name).map(|id| id as u32)
 }
 
 /// Counts what came.

@@ -9,6 +9,8 @@ const SHARE_MIN: f64 = 0.05;
 const SHARE_MAX: f64 = 0.7;
 /// Mails from which on a share is known.
 const KNOWN: f64 = 20.0;
+/// A drop that came back is another one from so many times its largest score before, and so many decades more, on.
+const BEYOND: (f64, f64) = (1.5, 2.0);
 
 /// A drop.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -62,6 +64,8 @@ pub enum EpisodeChange {
     },
     /// The rate fell further while a drop went on; told once.
     Worse(Drop),
+    /// A drop that came back went far beyond what it was; told once. Who is told of its return need not hear it.
+    Beyond(Drop),
     /// It is over.
     Closed(Drop),
     /// Mail that is due at a set time did not come.
@@ -77,8 +81,14 @@ pub struct Episode {
     pub drop: Drop,
     /// The largest score so far.
     pub peak: f64,
+    /// The largest score before it came back.
+    pub before: f64,
+    /// It came back after a recovery that was none of chance.
+    pub came_back: bool,
     /// That it got worse was told.
     pub told_worse: bool,
+    /// That it went beyond what it was before was told.
+    pub told_beyond: bool,
     /// When it opened (the last time).
     opened: i64,
     /// Evidence that the rate is back: a CUSUM from the drop's own share of the rate to the whole.
@@ -93,7 +103,10 @@ impl Episode {
     pub fn open(drop: Drop, opened: i64, share: f64) -> Self {
         Self {
             peak: drop.score,
+            before: 0.0,
+            came_back: false,
             told_worse: false,
+            told_beyond: false,
             drop,
             opened,
             recovery: 0.0,
@@ -101,6 +114,17 @@ impl Episode {
             expected: 0.0,
             observed: 0.0,
         }
+    }
+
+    /// The largest score of all its times.
+    pub fn highest(&self) -> f64 {
+        self.peak.max(self.before)
+    }
+
+    /// Whether a score is far beyond all that the drop was before it came back.
+    pub fn is_beyond(&self, score: f64) -> bool {
+        let (times, more) = BEYOND;
+        self.came_back && score >= times * self.before + more
     }
 
     /// When it opened (the last time).

@@ -135,7 +135,7 @@ fn rules_that_find_something_else_have_another_version() {
     let hash = blake3::hash(rounded(&told).as_bytes()).to_hex();
     assert_eq!(
         (RULES, &hash[..16]),
-        (8, "6f2dcbad4cf2de3d"),
+        (9, "6f2dcbad4cf2de3d"),
         "raise RULES in detect/kept.rs"
     );
 }

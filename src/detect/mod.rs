@@ -41,7 +41,8 @@
 //! * **Episodes** ([`episode`]). A drop opens at a score of 0 and closes when a CUSUM from its own share of the rate to
 //!   the whole has 3 nats. What was over within half an hour was a deploy, and teaches its whole evidence; a longer one
 //!   teaches its threshold at most. The days of a drop that reached 0.7 decades beyond the budget, and whose mail did not come
-//!   in the hours after it (`aftermath`), teach neither noise nor thresholds. What comes back within a day is the same drop.
+//!   in the hours after it (`aftermath`), teach neither noise nor thresholds. What comes back within a day is the same drop, and
+//!   told as worse where it goes far beyond what it was.
 //!   After 5 days a lower rate is the new level, and the old one a rival of it for 14 days (`former_level`); after 28 of silence the series is retired. A rate that falls further, by two CUSUMs against the share that a drop has left, is told once.
 //! * **Clocks** ([`clock_change`]). Around the days on which clocks change in Europe and North America, the profile moved by an hour
 //!   is a rival. Until the likelihood decides, only what both expect is sure.

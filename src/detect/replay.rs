@@ -37,6 +37,8 @@ pub fn replay(
     let id = detector.add(zone.clone(), grain_s)?;
     let mut drops: Vec<Drop> = Vec::new();
     let mut overdue: Vec<Drop> = Vec::new();
+    // When the last drop came back: that it is worse is told once after it.
+    let mut returned = i64::MIN;
     let mut gaps = Gaps {
         config,
         grain_s,
@@ -48,8 +50,16 @@ pub fn replay(
     for (ts, sample) in samples {
         let told = detector.observe(id, ts, sample, &mut |_, change| match change {
             EpisodeChange::Opened(drop) => drops.push(drop),
-            EpisodeChange::Worse(drop) => drops.push(drop),
-            EpisodeChange::Reopened { whole: drop, .. } | EpisodeChange::Closed(drop) => replace_last(&mut drops, drop),
+            EpisodeChange::Worse(drop) | EpisodeChange::Beyond(drop) => {
+                if drops.last().is_none_or(|last| !last.worse || last.detected < returned) {
+                    drops.push(drop);
+                }
+            }
+            EpisodeChange::Reopened { whole, again } => {
+                returned = again.detected;
+                replace_last(&mut drops, whole);
+            }
+            EpisodeChange::Closed(drop) => replace_last(&mut drops, drop),
             EpisodeChange::Overdue(drop) => overdue.push(drop),
             EpisodeChange::Over(drop) => replace_last(&mut overdue, drop),
         });

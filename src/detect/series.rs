@@ -24,6 +24,8 @@ const DIFFERS: f64 = 0.85;
 const ALARMS: usize = 12;
 /// Hours for which they are.
 const ALARMS_H: i32 = 30 * 24;
+/// A drop wavers for minutes; after an hour of the usual, it came back, seconds.
+const APART_S: i64 = 3_600;
 /// Weight in mails of a level that was accepted after days.
 const ACCEPTED_WEIGHT: f64 = 200.0;
 
@@ -103,6 +105,8 @@ pub struct VolumeSeries {
     /// Taken for retired: silent until it sends again.
     retired: bool,
     last: Option<Drop>,
+    /// Its largest score.
+    last_peak: f64,
     /// When it alarmed, hours since the epoch.
     alarms: [i32; ALARMS],
 }
@@ -130,6 +134,7 @@ impl VolumeSeries {
             former: None,
             retired: false,
             last: None,
+            last_peak: 0.0,
             alarms: [i32::MIN; ALARMS],
         }
     }
@@ -250,12 +255,16 @@ impl VolumeSeries {
         tuning.weary * recent.saturating_sub(tuning.weary_free) as f64
     }
 
+    /// Steps since a moment, two days at most, and what was counted and expected in them.
+    fn seen_since(&self, since: i64, now: Now) -> (i64, f64, f64) {
+        let steps = ((now.ts - since) / self.step_s + 1).clamp(1, 2 * 86_400 / self.step_s);
+        let span = self.history.window(steps);
+        let (counted, expected) = span.map_or((0.0, 0.0), |span| (span.counted, span.expected));
+        (steps, counted, expected)
+    }
+
     fn open(&mut self, now: Now, verdict: Verdict, tuning: &Tuning) -> EpisodeChange {
-        let steps = ((now.ts - verdict.since) / self.step_s + 1).clamp(1, 2 * 86_400 / self.step_s);
-        let (counted, expected) = self
-            .history
-            .window(steps)
-            .map_or((0.0, 0.0), |span| (span.counted, span.expected));
+        let (steps, counted, expected) = self.seen_since(verdict.since, now);
         let found = Drop {
             onset: verdict.since.min(now.ts),
             detected: now.ts,
@@ -283,7 +292,12 @@ impl VolumeSeries {
         if self.days >= tuning.mask_d {
             self.mask(steps + BEFORE_S / self.step_s);
         }
-        self.episode = Some(Box::new(Episode::open(drop, now.ts, counted / expected.max(1e-9))));
+        let mut episode = Episode::open(drop, now.ts, counted / expected.max(1e-9));
+        if let Some(last) = before {
+            episode.before = self.last_peak;
+            episode.came_back = now.ts - last.ended.unwrap_or(now.ts) >= APART_S;
+        }
+        self.episode = Some(Box::new(episode));
         if before.is_some() {
             EpisodeChange::Reopened {
                 whole: drop,
@@ -311,7 +325,8 @@ impl VolumeSeries {
         let age_s = now.ts - episode.opened();
         let young = self.days < tuning.provisional_d;
         let verdict = self.channels.weigh(now, &self.history, tuning);
-        episode.peak = episode.peak.max(verdict.score - self.margin(now.ts, tuning));
+        let score = verdict.score - self.margin(now.ts, tuning);
+        episode.peak = episode.peak.max(score);
         if self.days < tuning.clip_young_d {
             self.channels.settle(tuning.clip_young);
         }
@@ -323,6 +338,7 @@ impl VolumeSeries {
         let share = episode.known_share().filter(|_| !episode.told_worse && !young);
         let Some(end) = episode.step(now.ts, now.counted, expected, tuning) else {
             let worse = share.and_then(|share| self.worsen(&mut episode, share, now, tuning));
+            let worse = worse.or_else(|| self.exceed(&mut episode, Verdict { score, ..verdict }, now));
             self.episode = Some(episode);
             return worse;
         };
@@ -346,7 +362,7 @@ impl VolumeSeries {
         }
         self.channels.reset(now.ts);
         self.history.set_floor();
-        self.last = Some(episode.drop);
+        (self.last, self.last_peak) = (Some(episode.drop), episode.highest());
         Some(EpisodeChange::Closed(episode.drop))
     }
 
@@ -382,6 +398,26 @@ impl VolumeSeries {
         }))
     }
 
+    /// A drop that came back, and goes far beyond what it was before: a false alarm or a dip, and then an outage.
+    fn exceed(&self, episode: &mut Episode, verdict: Verdict, now: Now) -> Option<EpisodeChange> {
+        let is_told = episode.told_worse || episode.told_beyond;
+        if is_told || episode.drop.provisional || !episode.is_beyond(verdict.score) {
+            return None;
+        }
+        episode.told_beyond = true;
+        let (_, observed, expected) = self.seen_since(verdict.since, now);
+        Some(EpisodeChange::Beyond(Drop {
+            onset: verdict.since.min(now.ts),
+            detected: now.ts,
+            expected,
+            observed,
+            score: verdict.score,
+            channel: verdict.channel,
+            worse: true,
+            ..episode.drop
+        }))
+    }
+
     /// Mean rate of a step, and the noise of an hour.
     pub(super) fn noise(&self, tuning: &Tuning) -> (f64, f64) {
         let weekly = self.profile.per_week() * self.slow.value(tuning.slow_prior);
@@ -396,9 +432,10 @@ impl VolumeSeries {
         self.channels.reset(ts);
         self.history.set_floor();
         self.episode.as_ref().filter(|episode| episode.opened() >= from)?;
-        let mut drop = self.episode.take()?.drop;
+        let episode = self.episode.take()?;
+        let mut drop = episode.drop;
         (drop.ended, drop.end) = (Some(ts), Some(DropEnd::Recovered));
-        self.last = Some(drop);
+        (self.last, self.last_peak) = (Some(drop), episode.highest());
         Some(EpisodeChange::Closed(drop))
     }
 
@@ -406,10 +443,11 @@ impl VolumeSeries {
     pub fn leap(&mut self, ts: i64) -> Option<EpisodeChange> {
         self.restart(self.step_s);
         self.channels.reset(ts);
-        let mut drop = self.episode.take()?.drop;
+        let episode = self.episode.take()?;
+        let mut drop = episode.drop;
         drop.ended = Some(ts);
         drop.end = Some(DropEnd::Unseen);
-        self.last = Some(drop);
+        (self.last, self.last_peak) = (Some(drop), episode.highest());
         Some(EpisodeChange::Closed(drop))
     }
 

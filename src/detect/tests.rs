@@ -383,6 +383,7 @@ proptest! {
             let (EpisodeChange::Opened(drop)
             | EpisodeChange::Reopened { whole: drop, .. }
             | EpisodeChange::Worse(drop)
+            | EpisodeChange::Beyond(drop)
             | EpisodeChange::Closed(drop)
             | EpisodeChange::Overdue(drop)
             | EpisodeChange::Over(drop)) = change;

@@ -257,6 +257,8 @@ impl Volumes {
             .detector
             .observe(one.id, at.saturating_mul(60), sample, &mut |_, change| match change {
                 EpisodeChange::Worse(drop) => worse.push((scope, found(&drop))),
+                // Its return was told, after an hour as an alarm of its own.
+                EpisodeChange::Beyond(_) => {}
                 EpisodeChange::Overdue(drop) => overdue.push((scope, Turn::Opened(found(&drop)))),
                 EpisodeChange::Over(drop) => overdue.push((scope, closed(&drop))),
                 // Whoever watches is told of what is missing now, not of what was over hours ago.

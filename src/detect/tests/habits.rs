@@ -146,6 +146,35 @@ fn what_gets_worse_is_told_once_and_ends_with_its_drop() {
 }
 
 #[test]
+fn an_outage_within_a_day_of_a_dip_is_told_and_a_dip_that_returns_is_not() {
+    for (seed, per_day) in [(1, 3_000.0), (2, 20_000.0), (3, 100_000.0), (4, 20_000.0)] {
+        let (dip_s, next_s) = (60 * DAY_S + 9 * 3_600, 60 * DAY_S + 15 * 3_600);
+        let mut dips = Service::quiet(seed, per_day).samples(65);
+        at(&mut dips, dip_s, dip_s + 2 * 3_600, |count| {
+            Sample::Count(2 * count / 5)
+        });
+        let mut outage = dips.clone();
+        at(&mut dips, next_s, next_s + 2 * 3_600, |count| {
+            Sample::Count(2 * count / 5)
+        });
+        at(&mut outage, next_s, next_s + 7 * 3_600, |_| Sample::Count(0));
+        let drops = alarms(&found(60, &dips), dip_s, next_s + DAY_S);
+        assert!(drops.len() == 1 && !drops[0].worse, "{per_day} a day: {drops:?}");
+
+        let drops = alarms(&found(60, &outage), dip_s, next_s + DAY_S);
+        let [dip, worse] = drops[..] else {
+            panic!("{per_day} a day: {drops:?}")
+        };
+        assert!(!dip.worse && worse.worse && dip.detected < MONDAY + next_s, "{drops:?}");
+        let late = worse.detected - MONDAY - next_s;
+        assert!((0..=3_600).contains(&late), "{per_day} a day: told after {late} s");
+        assert!((worse.onset - MONDAY - next_s).abs() <= 1_800, "{worse:?}");
+        assert!(worse.observed < 0.5 * worse.expected, "{worse:?}");
+        assert_eq!((worse.ended, worse.end), (dip.ended, dip.end));
+    }
+}
+
+#[test]
 fn a_drop_that_stays_as_it_is_does_not_get_worse() {
     for seed in 0..4 {
         let onset_s = 60 * DAY_S + 9 * 3_600;

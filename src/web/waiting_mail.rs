@@ -1,7 +1,7 @@
 //! What waits in the queues. To count it, days of events are read, which takes half a minute of processor time for a hundred
 //! million: it is counted beside the pages, which show the last count and say of when it is.
 
-use super::answers::{Answers, QuestionKey, StoreAnswer, end_of_time};
+use super::answers::{Answers, Asker, QuestionKey, StoreAnswer, end_of_time};
 use super::app::App;
 use super::failure::Failure;
 use super::queue_count::CountedQueues;
@@ -53,21 +53,62 @@ async fn count_now(app: Arc<App>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
 }
 
 async fn counted(answers: Arc<Answers>, at_ms: Option<UtcMs>) -> Option<Arc<StoreAnswer<CountedQueues>>> {
-    // One question however long it takes: of the next minute it would be another one, which is counted beside the first, and
-    // takes a thread from the pages.
-    let key = QuestionKey::until(&format!("backlog {at_ms:?}"), answers.now_ms());
+    let count = move |asker: &Asker<'_>| {
+        let end_ms = end_of_time(asker)?.at_ms;
+        let at_ms = at_ms.unwrap_or(end_ms).min(end_ms);
+        let backlog = backlog(asker.store(), BacklogQuestion::at(at_ms)).ok();
+        Ok(CountedQueues { at_ms, backlog })
+    };
+    let name = format!("backlog {at_ms:?}");
+    until_answered(&name, || answers.now_ms(), |key| answers.ask(key, count)).await
+}
+
+/// Asks until there is an answer, or none can be had. It is one question however long it takes: of the next minute it would be
+/// another one, which is computed beside the first, and takes a thread from the pages.
+async fn until_answered<T, A: Future<Output = Result<T, Failure>>>(
+    name: &str,
+    now_ms: impl Fn() -> UtcMs,
+    mut ask: impl FnMut(QuestionKey) -> A,
+) -> Option<T> {
+    let key = QuestionKey::until(name, now_ms());
     loop {
-        let asked = answers.ask(key.clone(), move |asker| {
-            let end_ms = end_of_time(asker)?.at_ms;
-            let at_ms = at_ms.unwrap_or(end_ms).min(end_ms);
-            let backlog = backlog(asker.store(), BacklogQuestion::at(at_ms)).ok();
-            Ok(CountedQueues { at_ms, backlog })
-        });
-        match asked.await {
+        match ask(key.clone()).await {
             Ok(found) => return Some(found),
             // It is being computed all the same.
             Err(Failure::Late) => {}
             Err(_) => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::MINUTE_MS;
+    use std::cell::{Cell, RefCell};
+
+    #[tokio::test]
+    async fn a_count_that_takes_minutes_stays_one_question() {
+        let now_ms = Cell::new(UtcMs::EPOCH);
+        let asked = RefCell::new(Vec::new());
+        let found = until_answered(
+            "backlog",
+            || now_ms.get(),
+            |key| {
+                now_ms.set(now_ms.get() + MINUTE_MS);
+                asked.borrow_mut().push(key);
+                let times = asked.borrow().len();
+                std::future::ready(if times < 4 { Err(Failure::Late) } else { Ok(times) })
+            },
+        );
+        assert_eq!(found.await, Some(4));
+        let asked = asked.into_inner();
+        assert!(asked.iter().all(|key| *key == asked[0]), "{asked:?}");
+        let refused = until_answered(
+            "backlog",
+            || UtcMs::EPOCH,
+            |_| std::future::ready(Err::<(), _>(Failure::Busy)),
+        );
+        assert_eq!(refused.await, None);
     }
 }

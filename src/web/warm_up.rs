@@ -6,9 +6,10 @@ use super::failure::Failure;
 use super::graphs::learn_ranges;
 use super::overview::overview;
 use super::pages::{sources, subject};
+use super::waiting_mail::waiting;
 use std::sync::Arc;
 
-/// Learns what was expected in the last weeks, and what pages of services and relays are cut from: they are quick then. It takes
+/// Learns what was expected in the last weeks, what pages of services and relays are cut from, and what waits in the queues: they are quick then. It takes
 /// seconds of processor time where much was sent, so that it comes after the first page.
 pub(crate) async fn warm_up_graphs(app: Arc<App>) {
     if app.paths == ServedPaths::All {
@@ -28,6 +29,8 @@ pub(crate) async fn warm_up_graphs(app: Arc<App>) {
         if let Err(failure) = learned {
             tracing::debug!("pages of services are not prepared: {}", failure.words());
         }
+        // Over a large store the first page of a service would wait for it.
+        let _ = waiting(&app, None).await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! and its last day.
 
 use super::expected::{Picture, draw_in};
+use super::hostgroup_alarms::explained;
 use super::judgement::DetectionState;
 use super::kept::Kept;
 use crate::detect::alarm::{Alarm, Scope, State};
@@ -162,24 +163,34 @@ pub(crate) fn boards(store: &dyn MailHistory, question: BoardQuestion<'_>) -> Re
 }
 
 /// The rows of one kind, as they are made.
-struct BoardDraft {
+struct BoardDraft<'j> {
     by: By,
     day_question: RateQuestion,
     day: SeriesSet,
     hour_question: RateQuestion,
     hour: SeriesSet,
     last: BTreeMap<String, UtcMs>,
+    /// Alarms of others that explain a row without one of its own.
+    explained: BTreeMap<String, &'j Alarm>,
 }
 
-impl BoardDraft {
+impl<'j> BoardDraft<'j> {
     fn read(
         store: &dyn MailHistory,
-        judgement: &DetectionState,
+        judgement: &'j DetectionState,
         (by, configured): (By, BTreeSet<String>),
         day: Window,
-    ) -> Result<BoardDraft, QueryError> {
+    ) -> Result<BoardDraft<'j>, QueryError> {
         let names = &judgement.names;
-        let last = last_mail(store, by, day)?;
+        let known_since = Window {
+            since_ms: day.until_ms - LAST_DAYS * DAY_MS,
+            ..day
+        };
+        let last = last_mail(store, by, known_since)?;
+        let explained = match by {
+            By::Hostgroup => explained(store, judgement, known_since)?,
+            _ => BTreeMap::new(),
+        };
         let mut known = configured;
         known.extend(last.keys().cloned());
         match by {
@@ -214,6 +225,7 @@ impl BoardDraft {
             },
             day_question: question,
             last,
+            explained,
         })
     }
 
@@ -225,7 +237,7 @@ impl BoardDraft {
                 .expected
                 .as_ref()
                 .and_then(|expected| expected.first().copied().flatten());
-            let alarm = alarm_of(judgement, self.by, &day.name);
+            let alarm = alarm_of(judgement, self.by, &day.name).or_else(|| self.explained.get(&day.name).copied());
             let is_quiet = day.volume() <= 0.0;
             let state = match alarm {
                 Some(alarm) if alarm.provisional => RowState::Provisional(alarm.state),
@@ -329,16 +341,12 @@ fn alarmed(judgement: &DetectionState, by: By) -> Vec<String> {
 }
 
 /// The minute of each name's last mail, UTC milliseconds.
-fn last_mail(store: &dyn MailHistory, by: By, day: Window) -> Result<BTreeMap<String, UtcMs>, QueryError> {
+fn last_mail(store: &dyn MailHistory, by: By, window: Window) -> Result<BTreeMap<String, UtcMs>, QueryError> {
     let column = by.column();
     let sql = format!(
         "SELECT {column}, MAX(ts_ms) AS last FROM rates WHERE kind = 'accepted' AND messages > 0 AND {} GROUP BY {column}",
         DirectionView::default().condition()
     );
-    let window = Window {
-        since_ms: day.until_ms - LAST_DAYS * DAY_MS,
-        ..day
-    };
     let table = store.add_up(&sql, window, SumsOf::RatesAndNewest)?;
     let last = table.columns.get(1).map(|column| &column.values);
     let mut all = BTreeMap::new();

@@ -12,6 +12,7 @@ pub mod expected_ranges;
 pub(crate) mod failovers;
 pub mod fleet;
 pub(crate) mod health;
+mod hostgroup_alarms;
 pub(crate) mod incident;
 pub(crate) mod incomplete;
 pub(crate) mod judgement;

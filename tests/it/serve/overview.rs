@@ -102,6 +102,13 @@ fn a_relay_that_stopped_says_what_came_since_as_its_services_do() {
         whole["came_since"].is_null() && whole["hour"].as_f64().unwrap() > 0.0,
         "{whole}"
     );
+    // Its only service has the alarm, or the relay that carries its mail.
+    let group = row("hostgroups", "phab");
+    let service = row("services", "phabricator");
+    assert_eq!(service["state"], "dropped", "{service}");
+    for same in ["state", "alarm", "came_since"] {
+        assert_eq!(group[same], service[same], "{same}: {group} {service}");
+    }
     let told = format!("0 since 18:55, where about {expected:.0} were expected: about {expected:.0} missing");
     let page = served.page("/relay?name=mx1001");
     assert!(page.contains(&told), "{told}\n{page}");

@@ -284,7 +284,18 @@ fn boards_are_sorted_by_links_without_script() {
     assert_eq!(by_name, sorted);
     let by_hour = served.page("/?sort=hour");
     assert_eq!(names(&by_hour, "services")[0], "wiki");
-    assert!(by_hour.contains("aria-sort=\"descending\">last hour<"), "{by_hour}");
+    assert!(
+        by_hour.contains("aria-sort=\"descending\"><a href=\"/?sort=-hour\">last hour<"),
+        "{by_hour}"
+    );
+    let turned = served.page("/?sort=-hour");
+    assert!(
+        turned.contains("aria-sort=\"ascending\"><a href=\"/?sort=hour\">last hour<"),
+        "{turned}"
+    );
+    assert_eq!(names(&turned, "services").last().unwrap(), "wiki");
+    sorted.reverse();
+    assert_eq!(names(&served.page("/?state=all&q=i&sort=-name"), "services"), sorted);
     assert!(
         by_hour.contains("name=\"sort\" value=\"hour\""),
         "the form keeps the order"

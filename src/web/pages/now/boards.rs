@@ -1,6 +1,6 @@
 //! Boards of services, relays, and hostgroups.
 
-use super::choice::{Choice, ROWS_SHOWN, RowOrder};
+use super::choice::{Choice, ROWS_SHOWN, RowOrder, RowSort};
 use crate::analysis::board::{BoardRow, MailSince, RowState};
 use crate::model::human;
 use crate::model::time::rfc3339;
@@ -9,7 +9,7 @@ use crate::web::links::Links;
 use crate::web::overview::Overview;
 use crate::web::pages::marks::StateMark;
 use crate::web::spark::spark;
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 
 /// A board as its table shows it.
 pub(super) struct BoardView {
@@ -107,37 +107,61 @@ pub(super) fn board_views(overview: &Overview, links: &Links, choice: &Choice) -
 }
 
 /// Rows that are alike stay in the order of what is wrong.
-fn sort(rows: &mut [&BoardRow], order: RowOrder) {
-    match order {
-        RowOrder::State => {}
-        RowOrder::Name => rows.sort_by_key(|row| row.name.to_lowercase()),
-        RowOrder::Last => rows.sort_by_key(|row| Reverse(row.last_ms)),
-        RowOrder::Hour => rows.sort_by(|one, other| other.hour.total_cmp(&one.hour)),
-    }
+fn sort(rows: &mut [&BoardRow], order: RowSort) {
+    let by = |one: &BoardRow, other: &BoardRow| match order.by {
+        RowOrder::State => Ordering::Equal,
+        RowOrder::Name => one.name.to_lowercase().cmp(&other.name.to_lowercase()),
+        RowOrder::Last => other.last_ms.cmp(&one.last_ms),
+        RowOrder::Hour => other.hour.total_cmp(&one.hour),
+    };
+    rows.sort_by(|one, other| {
+        if order.is_reversed {
+            by(other, one)
+        } else {
+            by(one, other)
+        }
+    });
 }
 
 fn heads(what: &'static str, choice: &Choice, links: &Links) -> Vec<ColumnHead> {
-    let head = |word, order: Option<(RowOrder, &'static str)>, is_number| ColumnHead {
+    vec![
+        head(("state", false), Some((RowOrder::State, "other")), choice, links),
+        head((what, false), Some((RowOrder::Name, "ascending")), choice, links),
+        head(("last mail", true), Some((RowOrder::Last, "descending")), choice, links),
+        head(("last hour", true), Some((RowOrder::Hour, "descending")), choice, links),
+        head(("expected", true), None, choice, links),
+        head(("last 24 h", false), None, choice, links),
+    ]
+}
+
+/// A head, and its order at first with what `aria-sort` calls it. The head of the order that is chosen turns it around.
+fn head(
+    (word, is_number): (&'static str, bool),
+    order: Option<(RowOrder, &'static str)>,
+    choice: &Choice,
+    links: &Links,
+) -> ColumnHead {
+    let chosen = choice.order();
+    let next = |by| RowSort {
+        by,
+        is_reversed: by == chosen.by && !chosen.is_reversed,
+    };
+    let is_last = |by| by == RowOrder::State && chosen.by == RowOrder::State;
+    let link = order.filter(|(by, _)| !is_last(*by)).map(|(by, _)| {
+        let sort = next(by).word();
+        links.to("", &[("state", &choice.state), ("q", &choice.q), ("sort", &sort)])
+    });
+    let is_chosen = order.filter(|(by, _)| *by == chosen.by);
+    ColumnHead {
         word,
         is_number,
-        link: order.filter(|(order, _)| *order != choice.order()).map(|(order, _)| {
-            links.to(
-                "",
-                &[("state", &choice.state), ("q", &choice.q), ("sort", order.as_str())],
-            )
+        link,
+        sorted: is_chosen.map(|(_, first)| match (first, chosen.is_reversed) {
+            ("ascending", true) => "descending",
+            ("descending", true) => "ascending",
+            _ => first,
         }),
-        sorted: order
-            .filter(|(order, _)| *order == choice.order())
-            .map(|(_, sorted)| sorted),
-    };
-    vec![
-        head("state", Some((RowOrder::State, "other")), false),
-        head(what, Some((RowOrder::Name, "ascending")), false),
-        head("last mail", Some((RowOrder::Last, "descending")), true),
-        head("last hour", Some((RowOrder::Hour, "descending")), true),
-        head("expected", None, true),
-        head("last 24 h", None, false),
-    ]
+    }
 }
 
 fn row_line(row: &BoardRow, (what, overview): (&str, &Overview), links: &Links) -> RowLine {

@@ -13,11 +13,11 @@ pub(crate) struct Choice {
     pub(super) q: String,
     /// `all`, `alarm`, or empty.
     pub(super) state: String,
-    /// `name`, `last`, `hour`, or empty.
+    /// `name`, `last`, `hour`, one of them behind a `-`, or empty.
     pub(super) sort: String,
 }
 
-/// The order of a board's rows.
+/// What a board's rows are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowOrder {
     /// What is wrong first, then who sends most.
@@ -41,12 +41,37 @@ impl RowOrder {
     }
 }
 
+/// The order of a board's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RowSort {
+    pub(super) by: RowOrder,
+    /// From the other end.
+    pub(super) is_reversed: bool,
+}
+
+impl RowSort {
+    /// The word in an address.
+    pub(super) fn word(self) -> String {
+        let sign = if self.is_reversed { "-" } else { "" };
+        format!("{sign}{}", self.by.as_str())
+    }
+}
+
 impl Choice {
     /// The order that was chosen.
-    pub(super) fn order(&self) -> RowOrder {
+    pub(super) fn order(&self) -> RowSort {
         let all = [RowOrder::Name, RowOrder::Last, RowOrder::Hour];
-        let chosen = all.into_iter().find(|order| order.as_str() == self.sort);
-        chosen.unwrap_or(RowOrder::State)
+        let (word, is_reversed) = match self.sort.strip_prefix('-') {
+            Some(word) => (word, true),
+            None => (self.sort.as_str(), false),
+        };
+        match all.into_iter().find(|order| order.as_str() == word) {
+            Some(by) => RowSort { by, is_reversed },
+            None => RowSort {
+                by: RowOrder::State,
+                is_reversed: false,
+            },
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod alert;
+mod allocator;
 mod backfill;
 mod check;
 mod demo;
@@ -230,7 +231,10 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Silence(command) => silence::run(setup, command),
         Command::Mark(command) => mark::run(setup, command),
         Command::Watch(command) => watch::run(setup, command),
-        Command::Serve(command) => serve::run(setup, command),
+        Command::Serve(command) => {
+            allocator::give_back_at_once();
+            serve::run(setup, command)
+        }
         Command::Providers(command) => providers::run(setup, command),
         Command::Routes(command) => routes::run(setup, command),
         Command::Queue(command) => queue::run(setup, command),

@@ -1,7 +1,8 @@
-//! SIGHUP to a `serve` that runs alone.
+//! The process of a `serve` that runs alone: how it begins, and SIGHUP.
 
 use super::Served;
-use crate::util::{KEEP, Place, signal, stop};
+use crate::logs::passed_on;
+use crate::util::{KEEP, Place, now_ms, signal, stop};
 use crate::watch::until;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -70,4 +71,22 @@ fn streams_of_the_old_configuration_end_and_no_connection_is_refused_meanwhile()
     });
     let mut rest = String::new();
     lines.read_to_string(&mut rest).expect("the stream ends");
+}
+
+#[test]
+fn memory_goes_back_to_the_kernel_at_once_unless_the_environment_says_otherwise() {
+    let place = Place::new();
+    let line = passed_on(now_ms() / 1_000 - 60, "1fQX01-000001-A1", "shop");
+    place.backfill(&[&place.write("main.log", line)]).ends(0);
+    let delay = |served: &Served| {
+        let environment = std::fs::read(format!("/proc/{}/environ", served.child.id())).unwrap();
+        let mut all = environment.split(|byte| *byte == 0);
+        let own = all.find_map(|one| one.strip_prefix(b"MIMALLOC_PURGE_DELAY="));
+        String::from_utf8(own.unwrap_or_default().to_vec()).unwrap()
+    };
+    let served = Served::start(&place, &[]);
+    assert_eq!(delay(&served), "0", "the same process, begun anew");
+    let mut command = place.command();
+    command.env("MIMALLOC_PURGE_DELAY", "20");
+    assert_eq!(delay(&Served::by(command, &[])), "20");
 }

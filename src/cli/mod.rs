@@ -219,7 +219,10 @@ fn run_command(setup: &Setup, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Parse(command) => parse::run(setup, command),
         Command::Backfill(command) => backfill::run(setup, command),
         Command::Tail(command) => tail::run(setup, command),
-        Command::Run(command) => run::run(setup, command),
+        Command::Run(command) => {
+            allocator::give_back_at_once();
+            run::run(setup, command)
+        }
         Command::Query(command) => query::run(setup, command),
         Command::Graph(command) => graph::run(setup, command),
         Command::Detect(command) => detect::run(setup, command),

@@ -1,5 +1,6 @@
 //! The pages as a part of `run`.
 
+use super::reload::purge_delay;
 use crate::util::{KEEP, Place, Reserved, signal, stop};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -43,6 +44,7 @@ fn run_serves_pages_takes_a_new_configuration_and_ends_at_once() {
         .spawn()
         .expect("the program starts");
     wait_for(port, "/one/healthz", "200");
+    assert_eq!(purge_delay(&child), "0", "the same process, begun anew");
     place.write("mailpulse.toml", config("two/"));
     signal(&child, "-HUP");
     wait_for(port, "/two/healthz", "200");

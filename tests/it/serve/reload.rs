@@ -6,6 +6,7 @@ use crate::util::{KEEP, Place, now_ms, signal, stop};
 use crate::watch::until;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Child;
 use std::time::Duration;
 
 fn config(path: &str, more: &str) -> String {
@@ -73,20 +74,22 @@ fn streams_of_the_old_configuration_end_and_no_connection_is_refused_meanwhile()
     lines.read_to_string(&mut rest).expect("the stream ends");
 }
 
+/// What the environment of a process says to the allocator.
+pub(super) fn purge_delay(child: &Child) -> String {
+    let environment = fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+    let mut all = environment.split(|byte| *byte == 0);
+    let own = all.find_map(|one| one.strip_prefix(b"MIMALLOC_PURGE_DELAY="));
+    String::from_utf8(own.unwrap_or_default().to_vec()).unwrap()
+}
+
 #[test]
 fn memory_goes_back_to_the_kernel_at_once_unless_the_environment_says_otherwise() {
     let place = Place::new();
     let line = passed_on(now_ms() / 1_000 - 60, "1fQX01-000001-A1", "shop");
     place.backfill(&[&place.write("main.log", line)]).ends(0);
-    let delay = |served: &Served| {
-        let environment = std::fs::read(format!("/proc/{}/environ", served.child.id())).unwrap();
-        let mut all = environment.split(|byte| *byte == 0);
-        let own = all.find_map(|one| one.strip_prefix(b"MIMALLOC_PURGE_DELAY="));
-        String::from_utf8(own.unwrap_or_default().to_vec()).unwrap()
-    };
     let served = Served::start(&place, &[]);
-    assert_eq!(delay(&served), "0", "the same process, begun anew");
+    assert_eq!(purge_delay(&served.child), "0", "the same process, begun anew");
     let mut command = place.command();
     command.env("MIMALLOC_PURGE_DELAY", "20");
-    assert_eq!(delay(&Served::by(command, &[])), "20");
+    assert_eq!(purge_delay(&Served::by(command, &[]).child), "20");
 }

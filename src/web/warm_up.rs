@@ -9,8 +9,8 @@ use super::pages::{sources, subject};
 use super::waiting_mail::waiting;
 use std::sync::Arc;
 
-/// Learns what was expected in the last weeks, what pages of services and relays are cut from, and what waits in the queues: they are quick then. It takes
-/// seconds of processor time where much was sent, so that it comes after the first page.
+/// Learns what was expected in the last weeks, what pages of services and relays are cut from, and what waits in the queues: they
+/// are quick then. It takes seconds of processor time where much was sent, so that it comes after the first page.
 pub(crate) async fn warm_up_graphs(app: Arc<App>) {
     if app.paths == ServedPaths::All {
         let (key, zone) = (

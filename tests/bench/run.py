@@ -2,10 +2,8 @@
 
 CPU time and memory are those of tail.py. The history is of mails that come at even times; the log grows by the same services,
 a line at a time, with the time on the clock, so that the detection judges it."""
-import contextlib
 import datetime
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -60,19 +58,6 @@ class Follower(tail.Mailpulse):
         with open(self.log, "wb") as out:
             out.writelines(history)
         subprocess.run(self.command("backfill", "--quiet"), check=True, stdout=subprocess.DEVNULL)
-
-    @contextlib.contextmanager
-    def follows(self, command):
-        """The process of a command that follows the log; over when it has ended as it should."""
-        with open(os.path.join(self.folder, "stderr"), "wb") as err:
-            child = subprocess.Popen(self.command(command), stdout=subprocess.DEVNULL, stderr=err)
-        try:
-            yield child
-        finally:
-            child.send_signal(signal.SIGTERM)
-            if child.wait(30):
-                with open(err.name) as text:
-                    sys.exit("run.py: %s ended with %d: %s" % (command, child.returncode, text.read()[-2000:]))
 
     def is_ready(self):
         """Whether the first page is there."""

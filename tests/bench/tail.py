@@ -65,16 +65,17 @@ class Mailpulse:
         return [MAILPULSE, "--config", self.config, *words]
 
     @contextlib.contextmanager
-    def tail(self):
+    def follows(self, command="tail"):
+        """The process of a command that follows the log; over when it has ended as it should."""
         with open(os.path.join(self.folder, "stderr"), "wb") as err:
-            child = subprocess.Popen(self.command("tail"), stdout=subprocess.DEVNULL, stderr=err)
+            child = subprocess.Popen(self.command(command), stdout=subprocess.DEVNULL, stderr=err)
         try:
             yield child
         finally:
             child.send_signal(signal.SIGTERM)
             if child.wait(30):
                 with open(err.name) as text:
-                    sys.exit("tail.py: tail ended with %d: %s" % (child.returncode, text.read()[-2000:]))
+                    sys.exit("%s ended with %d: %s" % (command, child.returncode, text.read()[-2000:]))
 
     def lines(self):
         """Lines that the store knows of; None before there is a store."""
@@ -118,7 +119,7 @@ def following(source):
     """Busy and idle figures of both followers: {name: (busy, idle, rss, peak)}, CPU in percent of a core."""
     place = Mailpulse("follow")
     lines = [source.readline() for _ in range(RATE * DURATION_S)]
-    with place.tail() as ours, mtail(place.log) as theirs:
+    with place.follows() as ours, mtail(place.log) as theirs:
         children = {"mailpulse tail": ours, **({"mtail": theirs} if theirs else {})}
         time.sleep(SETTLE_S)
         say("%d lines/s for %d s" % (RATE, DURATION_S))
@@ -140,7 +141,7 @@ def freshness(source):
     """Seconds from a line's write to the first answer with it, over ten lines."""
     place = Mailpulse("fresh")
     ages = []
-    with place.tail():
+    with place.follows():
         time.sleep(SETTLE_S)
         for at in range(10):
             with open(place.log, "ab") as out:
@@ -161,7 +162,7 @@ def burst(path):
         for _ in range(BURST_LINES):
             out.write(source.readline())
     begin = time.monotonic()
-    with place.tail():
+    with place.follows():
         while (place.lines() or 0) < BURST_LINES:
             time.sleep(0.1)
         by_tail = time.monotonic() - begin
